@@ -1,0 +1,142 @@
+package config
+
+// Config is the one TOML file, as a tree. The doc comments of its fields are the documentation of the keys: `postamt
+// config doc` and docs/configure.md are made from them, so they speak to operators.
+type Config struct {
+	// Folder that holds everything: catalog, messages, the self-signed certificate, sockets. Empty means
+	// $STATE_DIRECTORY (set by systemd), else /var/lib/postamt for root, else ~/.local/share/postamt.
+	Data string `toml:"data"`
+	// Name of this host as clients see it, in the greeting and in the self-signed certificate. Empty means the
+	// machine's own name.
+	Hostname string `toml:"hostname"`
+	// Domains whose mail is kept here. user@DOMAIN and user are then the same account; the first one is the default.
+	Domains []string `toml:"domains"`
+
+	POP3    POP3    `toml:"pop3"`
+	LMTP    LMTP    `toml:"lmtp"`
+	TLS     TLS     `toml:"tls"`
+	SignIn  SignIn  `toml:"sign_in"`
+	Limits  Limits  `toml:"limits"`
+	Store   Store   `toml:"store"`
+	Log     Log     `toml:"log"`
+	Metrics Metrics `toml:"metrics"`
+}
+
+// POP3 is the counter where mail is picked up.
+type POP3 struct {
+	// Addresses for POP3 with STLS, host:port each. Port 110 is the standard one; systemd sockets named "pop3" are added.
+	Listen []string `toml:"listen"`
+	// Addresses for POP3S (TLS from the first octet). Port 995 is the standard one; systemd sockets named "pop3s" are added.
+	ListenTLS []string `toml:"listen_tls"`
+	// Where a password may cross the wire without TLS: "loopback", "never" or "always".
+	Cleartext string `toml:"cleartext"`
+	// Offer APOP. Weak (MD5) and needs secrets kept in the clear: only for old devices.
+	APOP bool `toml:"apop"`
+	// Offer AUTH CRAM-MD5. Weak (MD5) and needs secrets kept in the clear.
+	CRAMMD5 bool `toml:"cram_md5"`
+	// Answer the LAST command of RFC 1460.
+	Last bool `toml:"last"`
+	// Say in CAPA which program and version this is.
+	Implementation bool `toml:"implementation"`
+	// Close a connection after this long without a command. RFC 1939 allows no less than 10 minutes.
+	IdleTimeout Duration `toml:"idle_timeout"`
+}
+
+// LMTP is the counter where Postfix, Exim and others hand in mail.
+type LMTP struct {
+	// Addresses: "unix:PATH" (relative to the data folder) or host:port. LMTP knows no passwords: keep TCP on loopback.
+	// systemd sockets named "lmtp" are added.
+	Listen []string `toml:"listen"`
+	// File mode of unix sockets, octal.
+	SocketMode string `toml:"socket_mode"`
+	// Largest message taken.
+	MaxMessage Size `toml:"max_message"`
+	// Put Return-Path and Received lines before each message. Off, a message is picked up with the same octets with
+	// which it came in; the envelope is in the catalog either way.
+	Trace bool `toml:"trace"`
+	// Sign between user and detail in user+detail@domain; empty for none.
+	RecipientDelimiter string `toml:"recipient_delimiter"`
+}
+
+// TLS is certificates and versions. Without certificates a self-signed one is made in the data folder and kept.
+type TLS struct {
+	// Certificates, chosen by the name the client asks for (SNI); the first one serves the rest.
+	Certificates []Certificate `toml:"certificates"`
+	// Oldest version spoken: "1.2" or "1.3".
+	MinVersion string `toml:"min_version"`
+}
+
+// Certificate is a pair of PEM files, read again on reload and when they change.
+type Certificate struct {
+	// Certificate chain.
+	Cert string `toml:"cert"`
+	// Private key.
+	Key string `toml:"key"`
+}
+
+// SignIn is how passwords are kept and checked.
+type SignIn struct {
+	// Memory for one argon2id hash.
+	Argon2Memory Size `toml:"argon2_memory"`
+	// Passes of argon2id.
+	Argon2Passes int `toml:"argon2_passes"`
+	// Argon2id hashes at the same time; bounds the memory a storm of sign-ins takes. 0 means one per processor.
+	Argon2Concurrency int `toml:"argon2_concurrency"`
+	// How long a verified password is remembered (in memory, under a keyed hash), so that clients that poll cost little.
+	// 0 means never.
+	Remember Duration `toml:"remember"`
+	// Keep SCRAM keys beside the password hash, so that SCRAM can be offered.
+	SCRAM bool `toml:"scram"`
+	// Iterations of SCRAM's PBKDF2, at least 4096. A client pays them at each sign-in.
+	SCRAMIterations int `toml:"scram_iterations"`
+	// Wrong guesses from one address (IPv6: one /64) before it has to wait.
+	FreeFailuresPerAddress int `toml:"free_failures_per_address"`
+	// Wrong guesses against one account before sign-ins to it have to wait.
+	FreeFailuresPerAccount int `toml:"free_failures_per_account"`
+	// Longest wait after wrong guesses.
+	MaxDelay Duration `toml:"max_delay"`
+}
+
+// Limits bound what clients can take.
+type Limits struct {
+	// POP3 connections in all.
+	Connections int `toml:"connections"`
+	// POP3 connections from one address (IPv6: one /64).
+	ConnectionsPerAddress int `toml:"connections_per_address"`
+	// POP3 connections signed in or signing in to one account.
+	ConnectionsPerAccount int `toml:"connections_per_account"`
+	// Octets a client may send before it has signed in.
+	OctetsBeforeSignIn Size `toml:"octets_before_sign_in"`
+	// Bad commands before the connection is closed.
+	BadCommands int `toml:"bad_commands"`
+	// Time for a TLS handshake.
+	HandshakeTimeout Duration `toml:"handshake_timeout"`
+	// Time in which a client must take at least some octets of a reply.
+	WriteTimeout Duration `toml:"write_timeout"`
+	// LMTP connections in all.
+	LMTPConnections int `toml:"lmtp_connections"`
+}
+
+// Store is how mail is kept.
+type Store struct {
+	// How long deleted messages can be brought back with `postamt undelete`.
+	UndeleteWindow Duration `toml:"undelete_window"`
+	// How often what is past the window is removed for good.
+	SweepInterval Duration `toml:"sweep_interval"`
+	// Memory for packed listings of maildrops that were open lately.
+	ListingCache Size `toml:"listing_cache"`
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	// "text" or "json".
+	Format string `toml:"format"`
+	// "debug", "info", "warn" or "error".
+	Level string `toml:"level"`
+}
+
+// Metrics is the page for monitoring.
+type Metrics struct {
+	// Address of /metrics (Prometheus) and /healthz; keep it on loopback. Empty means none.
+	Listen string `toml:"listen"`
+}

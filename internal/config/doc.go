@@ -1,0 +1,2 @@
+// Package config reads and checks the one configuration file, and documents it.
+package config
