@@ -1,0 +1,13 @@
+# Each target is one line, and the same as what .ci/run does.
+.PHONY: build test race fuzz lint bench cover docs e2e
+FUZZTIME ?= 10s
+
+build: ; CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/postamt
+test: ; go test ./...
+race: ; go test -race -shuffle=on ./...
+fuzz: ; .ci/fuzz $(FUZZTIME)
+lint: ; .ci/lint
+bench: ; bench/run.sh
+cover: ; go test -coverprofile=coverage.out ./... && go tool cover -func=coverage.out | tail -1
+docs: ; go generate ./...
+e2e: ; go test -count=1 ./internal/testpeers/...
