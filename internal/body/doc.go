@@ -1,0 +1,22 @@
+// Package body keeps the bodies of messages: immutable runs of octets in the form in which POP3 sends them, one file (or,
+// in another implementation of [Store], one object) each. It knows nothing of maildrops; the catalog says which bodies
+// mean something.
+//
+// # Form
+//
+// Every line of a stored body ends with CRLF, and nothing is byte-stuffed. A bare LF becomes CRLF and a missing last line
+// end is added. A bare CR is an octet like any other and stays, also as the very last one, where CRLF follows it. NULs and
+// 8-bit octets stay. The empty message has 0 octets. [Facts] are found while the octets stream through; nothing holds a
+// whole message.
+//
+// # Crashes
+//
+// A body is written under its final name and never renamed: a row of the catalog is what makes it exist. So the order is
+// [Writer.Finish], which makes the content durable, [Store.Sync], which makes its name durable, and then the commit of the
+// catalog. A crash before that leaves a file that nothing refers to; [Store.Walk] finds it and [Store.Remove] takes it away.
+//
+// # Errors
+//
+// Errors of the disk wrap the [syscall.Errno], so that errors.Is(err, syscall.ENOSPC) and the like hold. After an error the
+// store is as usable as the disk beneath it.
+package body

@@ -1,0 +1,121 @@
+package body
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// An FS is what a [Disk] needs of a file system: one folder and what lies below it. Names are relative and separated by
+// slashes; "." is the folder itself. It is a seam for tests: see package faultfs. Errors wrap those of package fs and the
+// [syscall.Errno]. Methods may be called concurrently.
+type FS interface {
+	// OpenFile is like os.OpenFile. It does not follow a symbolic link at the end of name.
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	// Mkdir is like os.Mkdir.
+	Mkdir(name string, perm fs.FileMode) error
+	// Remove is like os.Remove: it removes a file or an empty folder.
+	Remove(name string) error
+	// ReadDir calls fn for each entry of a folder, in no particular order and some at a time.
+	ReadDir(name string, fn func(fs.DirEntry) error) error
+	// SyncDir makes the entries of a folder durable.
+	SyncDir(name string) error
+}
+
+// A File is an open file of an FS.
+type File interface {
+	io.Reader
+	io.Writer
+	io.Closer
+	// Stat is like os.File.Stat.
+	Stat() (fs.FileInfo, error)
+	// Sync makes the file's content durable.
+	Sync() error
+}
+
+// Dir opens a folder of the operating system as an FS, and makes it durably if it is not there. Its parent must be there.
+// Files that Dir's FS opens are *os.File.
+func Dir(path string) (FS, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	switch err := os.Mkdir(path, 0o700); {
+	case errors.Is(err, fs.ErrExist):
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("body: %w", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("body: %s is not a folder", path)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	// Also for a folder that was there: whoever made it may have been killed before this.
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	return dirFS(path), nil
+}
+
+// dirFS is an absolute path of the operating system.
+type dirFS string
+
+func (d dirFS) name(name string) string {
+	if name == "." {
+		return string(d)
+	}
+	return string(d) + "/" + name
+}
+
+func (d dirFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(d.name(name), flag|syscall.O_NOFOLLOW, perm)
+	if err != nil {
+		return nil, err // a nil *os.File must not become a File
+	}
+	return f, nil
+}
+
+func (d dirFS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(d.name(name), perm) }
+
+func (d dirFS) Remove(name string) error { return os.Remove(d.name(name)) }
+
+func (d dirFS) SyncDir(name string) error { return syncDir(d.name(name)) }
+
+// dirBatch is how many entries of a folder ReadDir holds at a time.
+const dirBatch = 512
+
+func (d dirFS) ReadDir(name string, fn func(fs.DirEntry) error) error {
+	f, err := os.Open(d.name(name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		entries, err := f.ReadDir(dirBatch)
+		for _, e := range entries {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,64 @@
+package body
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Walk calls fn for every body. Files that are not named like a body in its place are left out.
+func (d *Disk) Walk(ctx context.Context, fn func(Entry) error) error {
+	return d.folders(ctx, ".", outerDigits, func(outer string) error {
+		return d.folders(ctx, outer, innerDigits, func(inner string) error {
+			return d.entries(ctx, outer+"/"+inner, fn)
+		})
+	})
+}
+
+// folders calls fn for the folders in name whose own names are so many digits.
+func (d *Disk) folders(ctx context.Context, name string, digits int, fn func(string) error) error {
+	return d.list(ctx, name, func(e fs.DirEntry) error {
+		if !e.IsDir() || len(e.Name()) != digits || !isLowerHex(e.Name()) {
+			return nil
+		}
+		return fn(e.Name())
+	})
+}
+
+func (d *Disk) entries(ctx context.Context, folder string, fn func(Entry) error) error {
+	return d.list(ctx, folder, func(e fs.DirEntry) error {
+		id, err := ParseID(e.Name())
+		if err != nil || !e.Type().IsRegular() || id.folder() != folder {
+			return nil
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("body: looking at %s: %w", id, err)
+		}
+		return fn(Entry{ID: id, Octets: info.Size(), Modified: info.ModTime()})
+	})
+}
+
+// list reads a folder. One that is gone meanwhile is empty.
+func (d *Disk) list(ctx context.Context, name string, fn func(fs.DirEntry) error) error {
+	var stop error // from inside, not from the folder
+	err := d.fs.ReadDir(name, func(e fs.DirEntry) error {
+		if stop = ctx.Err(); stop == nil {
+			stop = fn(e)
+		}
+		return stop
+	})
+	switch {
+	case stop != nil:
+		return stop
+	case name != "." && errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("body: reading folder %s: %w", name, err)
+	}
+	return nil
+}
