@@ -1,0 +1,6 @@
+// Package testpeers starts the real postamt binary for tests and meets it with the real clients of Debian: curl,
+// fetchmail, mpop, getmail6, Python's poplib and Perl's Net::POP3, each over cleartext on loopback, STLS and POP3S, with
+// the mail left on the server and with deletion.
+//
+// A test whose peer is missing skips and says so; with POSTAMT_PEERS=required in the environment (as in CI) it fails.
+package testpeers
