@@ -46,7 +46,7 @@ func (id ID) Time() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
 }
 
-// The path of a body is three parts: "019ab" for some three days, "cd" for some 17 minutes of them, and the whole id. At
+// The path of a body is three parts: "01a20" for some three days, "32" for some 17 minutes of them, and the whole id. At
 // a thousand messages a second the inner folder gets a million files, at a few a day the outer gets a few folders.
 const (
 	outerDigits = 5
