@@ -6,10 +6,11 @@ type Config struct {
 	// Folder that holds everything: catalog, messages, the self-signed certificate, sockets. Empty means
 	// $STATE_DIRECTORY (set by systemd), else /var/lib/postamt for root, else ~/.local/share/postamt.
 	Data string `toml:"data"`
-	// Name of this host as clients see it, in the greeting and in the self-signed certificate. Empty means the
-	// machine's own name.
+	// Name of this host as clients see it, in the greeting and in the self-signed certificate, like "mail.example.org".
+	// Empty means the machine's own name.
 	Hostname string `toml:"hostname"`
-	// Domains whose mail is kept here. user@DOMAIN and user are then the same account; the first one is the default.
+	// Domains whose mail is kept here, like ["example.org"]. user@DOMAIN and user are then the same account; the first
+	// one is the default.
 	Domains []string `toml:"domains"`
 
 	POP3    POP3    `toml:"pop3"`
@@ -49,7 +50,7 @@ type LMTP struct {
 	Listen []string `toml:"listen"`
 	// File mode of unix sockets, octal.
 	SocketMode string `toml:"socket_mode"`
-	// Largest message taken.
+	// Largest message taken, at least 64KiB (RFC 5321).
 	MaxMessage Size `toml:"max_message"`
 	// Put Return-Path and Received lines before each message. Off, a message is picked up with the same octets with
 	// which it came in; the envelope is in the catalog either way.
@@ -62,15 +63,15 @@ type LMTP struct {
 type TLS struct {
 	// Certificates, chosen by the name the client asks for (SNI); the first one serves the rest.
 	Certificates []Certificate `toml:"certificates"`
-	// Oldest version spoken: "1.2" or "1.3".
+	// Oldest version spoken: "1.2" or "1.3". TLS 1.0 and 1.1 are gone for good (RFC 8996).
 	MinVersion string `toml:"min_version"`
 }
 
 // Certificate is a pair of PEM files, read again on reload and when they change.
 type Certificate struct {
-	// Certificate chain.
+	// Certificate chain, the server's own certificate first. A relative path starts at the folder of this file.
 	Cert string `toml:"cert"`
-	// Private key.
+	// Private key, without a passphrase. RSA keys have at least 2048 bits.
 	Key string `toml:"key"`
 }
 
@@ -93,25 +94,27 @@ type SignIn struct {
 	FreeFailuresPerAddress int `toml:"free_failures_per_address"`
 	// Wrong guesses against one account before sign-ins to it have to wait.
 	FreeFailuresPerAccount int `toml:"free_failures_per_account"`
-	// Longest wait after wrong guesses.
+	// Longest wait after wrong guesses. It concerns the owner of an account, too, so keep it short.
 	MaxDelay Duration `toml:"max_delay"`
 }
 
-// Limits bound what clients can take.
+// Limits is what clients can take at most.
 type Limits struct {
 	// POP3 connections in all.
 	Connections int `toml:"connections"`
-	// POP3 connections from one address (IPv6: one /64).
+	// POP3 connections from one address (IPv6: one /64). A thousand devices behind one NAT that look for mail every five
+	// minutes hold about ten at a time; a whole campus or a mobile carrier may need more.
 	ConnectionsPerAddress int `toml:"connections_per_address"`
-	// POP3 connections signed in or signing in to one account.
+	// POP3 connections signed in or signing in to one account. Only one at a time has the maildrop; the others are told
+	// that it is in use.
 	ConnectionsPerAccount int `toml:"connections_per_account"`
-	// Octets a client may send before it has signed in.
+	// Octets a client may send before it has signed in, on one connection.
 	OctetsBeforeSignIn Size `toml:"octets_before_sign_in"`
 	// Bad commands before the connection is closed.
 	BadCommands int `toml:"bad_commands"`
 	// Time for a TLS handshake.
 	HandshakeTimeout Duration `toml:"handshake_timeout"`
-	// Time in which a client must take at least some octets of a reply.
+	// Time in which a client must take at least some octets of a reply, else it counts as gone.
 	WriteTimeout Duration `toml:"write_timeout"`
 	// LMTP connections in all.
 	LMTPConnections int `toml:"lmtp_connections"`
