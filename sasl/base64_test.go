@@ -19,13 +19,30 @@ func TestDecodeBase64(t *testing.T) {
 		{"AHRpbQB0YW5zdGFhZnRhbnN0YWFm", "\x00tim\x00tanstaaftanstaaf", true},
 		{"+/+/", "\xfb\xff\xbf", true},
 
-		{line: "="}, {line: "=="}, {line: "===="}, {line: "=AAA"}, {line: "AAA=BBB"}, {line: "AAA=BBBB"},
-		{line: "AA=A"}, {line: "AA AA"}, {line: "AAAA\t"}, {line: " AAAA"}, {line: "AAA"}, {line: "A"}, {line: "AA="},
-		{line: "AAAA="}, {line: "AAAA=="}, {line: "AA==AAAA"},
-		{line: "-_-_"},                      // the URL-safe alphabet
-		{line: "AB=="}, {line: "AAB="},      // bits beyond the last octet
-		{line: "AA\r\nAA"}, {line: "AAAA\n"}, // encoding/base64 skips these
-		{line: "\rAAAA"}, {line: "AA\x00A"}, {line: "AA\xc3\xa9"},
+		{line: "="},
+		{line: "=="},
+		{line: "===="},
+		{line: "=AAA"},
+		{line: "AAA=BBB"},
+		{line: "AAA=BBBB"},
+		{line: "AA=A"},
+		{line: "AA AA"},
+		{line: "AAAA\t"},
+		{line: " AAAA"},
+		{line: "AAA"},
+		{line: "A"},
+		{line: "AA="},
+		{line: "AAAA="},
+		{line: "AAAA=="},
+		{line: "AA==AAAA"},
+		{line: "-_-_"}, // the URL-safe alphabet
+		{line: "AB=="},
+		{line: "AAB="}, // bits beyond the last octet
+		{line: "AA\r\nAA"},
+		{line: "AAAA\n"}, // encoding/base64 skips these
+		{line: "\rAAAA"},
+		{line: "AA\x00A"},
+		{line: "AA\xc3\xa9"},
 	} {
 		got, err := sasl.DecodeBase64([]byte(tt.line))
 		switch {

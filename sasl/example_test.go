@@ -1,0 +1,82 @@
+package sasl_test
+
+import (
+	"fmt"
+
+	"github.com/postamt/postamt/sasl"
+)
+
+// A server checks a client that speaks PLAIN. The messages are what a protocol's base64 lines had in them.
+func ExampleNewPlainServer() {
+	server := sasl.NewPlainServer(func(authz, user, pass string) error {
+		if user != "tim" || pass != "tanstaaftanstaaf" || authz != "" {
+			return sasl.ErrCredentials
+		}
+		return nil
+	})
+	response, err := sasl.DecodeInitialResponse([]byte("AHRpbQB0YW5zdGFhZnRhbnN0YWFm"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, done, err := server.Next(response)
+	_, user := server.Names()
+	fmt.Println(done, err, user)
+	// Output: true <nil> tim
+}
+
+// Both ends of SCRAM-SHA-256. The server keeps only what DeriveScramCredentials made of the password.
+func Example_scram() {
+	kept, err := sasl.DeriveScramCredentials(sasl.SHA256, "pencil", sasl.NewSalt(), sasl.MinIterations)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := sasl.NewScramServer(sasl.SHA256, sasl.ScramServerOptions{
+		Lookup: func(_, user string) (sasl.ScramCredentials, error) {
+			if user != "user" {
+				return sasl.FakeScramCredentials(sasl.SHA256, []byte("a key of the server"), user, sasl.MinIterations), nil
+			}
+			return kept, nil
+		},
+	})
+	client := sasl.NewScramClient(sasl.SHA256, sasl.ScramClientOptions{User: "user", Password: "pencil"})
+
+	mech, message, err := client.Start()
+	for done := false; !done && err == nil; {
+		if message, done, err = server.Next(message); err == nil {
+			message, err = client.Next(message)
+		}
+	}
+	fmt.Println(mech, err, client.Verified())
+	// Output: SCRAM-SHA-256 <nil> true
+}
+
+func ExampleNewCRAMMD5Client() {
+	client := sasl.NewCRAMMD5Client("tim", "tanstaaftanstaaf")
+	response, err := client.Next([]byte("<1896.697170952@postoffice.reston.mci.net>"))
+	fmt.Printf("%s %v\n", response, err)
+	// Output: tim b913a602c7eda7a495b4e6e7334d3890 <nil>
+}
+
+func ExampleNewLoginClient() {
+	client := sasl.NewLoginClient("tim", "tanstaaftanstaaf")
+	user, _ := client.Next([]byte("Username:"))
+	pass, _ := client.Next([]byte("Password:"))
+	fmt.Printf("%s %s\n", user, pass)
+	// Output: tim tanstaaftanstaaf
+}
+
+func ExampleSelectMechanism() {
+	offered := []string{"PLAIN", "SCRAM-SHA-256"}
+	fmt.Println(sasl.SelectMechanism(offered, sasl.SelectOptions{TLS: true}))
+	fmt.Printf("%q\n", sasl.SelectMechanism(offered[:1], sasl.SelectOptions{})) // PLAIN wants TLS
+	// Output:
+	// SCRAM-SHA-256
+	// ""
+}
+
+func ExampleAPOPDigest() {
+	fmt.Println(sasl.APOPDigest("<1896.697170952@dbc.mtview.ca.us>", []byte("tanstaaf")))
+	// Output: c4c9334bac560ecc979e58001b3e22fb
+}
