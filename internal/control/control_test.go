@@ -1,0 +1,109 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve starts a server with the given handler and stops it at the end.
+func serve(t *testing.T, handle Handler) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "control.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- Serve(ctx, l, handle) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return path
+}
+
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	path := serve(t, func(_ context.Context, req Request) Reply {
+		return Reply{Error: "no " + req.Op, Notes: []string{"first\nline", "second"}}
+	})
+	got, err := Ask(t.Context(), path, Request{Op: "reload"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Reply{Error: "no reload", Notes: []string{"first\nline", "second"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reply (-want +got):\n%s", diff)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("socket: %v, %v; only its owner may open it", fi.Mode(), err)
+	}
+}
+
+func TestNotRunning(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control.sock")
+	if _, err := Ask(t.Context(), path, Request{Op: "reload"}); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("no socket: %v, want ErrNotRunning", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	_ = l.Close()
+	if _, err := Ask(t.Context(), path, Request{Op: "reload"}); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("left-over socket: %v, want ErrNotRunning", err)
+	}
+	if l, err := Listen(path); err != nil {
+		t.Errorf("a left-over socket is in the way: %v", err)
+	} else {
+		_ = l.Close()
+	}
+}
+
+func TestHostileRequests(t *testing.T) {
+	t.Parallel()
+	path := serve(t, func(context.Context, Request) Reply {
+		t.Error("a request that cannot be read was handled")
+		return Reply{}
+	})
+	for _, request := range []string{"\n", "reload\n", "{\n", strings.Repeat("x", maxLine) + "\n"} {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Write([]byte(request))
+		var reply Reply
+		if err := readLine(c, &reply); err == nil && reply.Error == "" {
+			t.Errorf("%.10q: no error", request)
+		}
+		_ = c.Close()
+	}
+}
+
+func TestAskEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	path := serve(t, func(context.Context, Request) Reply { <-release; return Reply{} })
+	defer close(release)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Ask(ctx, path, Request{Op: "reload"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the time was over", err)
+	}
+}
