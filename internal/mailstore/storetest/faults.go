@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/postamt/postamt/internal/body"
+	"github.com/postamt/postamt/internal/faultfs"
+	"github.com/postamt/postamt/internal/mailstore"
+)
+
+// A ledger is what a store has acknowledged, and what it was asked for without an answer.
+type ledger struct {
+	must  map[mailstore.DropID]map[string]string // messages that must be there, by unique-id
+	maybe map[mailstore.DropID][]string          // texts that may be there or not, each at most once
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		must:  map[mailstore.DropID]map[string]string{alice: {}, bob: {}},
+		maybe: map[mailstore.DropID][]string{},
+	}
+}
+
+// deliver delivers and enters the outcome.
+func (l *ledger) deliver(s mailstore.Store, text string, drops ...mailstore.DropID) error {
+	receipts, err := try(s, mailstore.Envelope{Sender: "a@example.com"}, text, drops...)
+	for i, id := range drops {
+		if err != nil {
+			l.maybe[id] = append(l.maybe[id], text)
+		} else {
+			l.must[id][receipts[i].UID] = text
+		}
+	}
+	return err
+}
+
+// audit opens every maildrop and compares it with the ledger.
+func (l *ledger) audit(t tester, s mailstore.Store) {
+	t.Helper()
+	for id, must := range l.must {
+		maybe := slices.Clone(l.maybe[id])
+		got := slices.DeleteFunc(contents(t, s, id), func(m message) bool {
+			if _, ok := must[m.uid]; ok {
+				return false
+			}
+			i := slices.Index(maybe, m.text)
+			if i < 0 {
+				return false
+			}
+			maybe = slices.Delete(maybe, i, i+1)
+			return true
+		})
+		account(t, got, must)
+	}
+}
+
+// faultSteps is what Faults breaks: two deliveries, one larger than a block, and a sweep that removes a body.
+func (l *ledger) faultSteps(f *fixture, s mailstore.Store) error {
+	if err := l.deliver(s, "small\r\n", alice, bob); err != nil {
+		return err
+	}
+	if err := l.deliver(s, strings.Repeat("0123456789abcdef\r\n", 6000), bob); err != nil {
+		return err
+	}
+	f.clock.advance(window * 2)
+	_, err := s.Sweep(background)
+	return err
+}
+
+// faultFixture returns a fixture on a failing disk, with a store that holds some mail and a deleted message.
+func faultFixture(t *testing.T, open Opener) (*fixture, *faultfs.FS, mailstore.Store, *ledger) {
+	t.Helper()
+	f := newFixture(t, open)
+	fsys, err := faultfs.New(f.bodies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.cfg.Bodies = fsys
+	s, err := f.open(f.dir, f.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLedger()
+	if _, err := try(s, mailstore.Envelope{}, "deleted\r\n", alice); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, s, alice, 0)
+	if err := errors.Join(l.deliver(s, "base 1\r\n", alice), l.deliver(s, "base 2\r\n", alice, bob)); err != nil {
+		t.Fatal(err)
+	}
+	return f, fsys, s, l
+}
+
+// faultOps returns how many operations on bodies faultSteps has.
+func faultOps(t *testing.T, open Opener) int {
+	t.Helper()
+	f, fsys, s, l := faultFixture(t, open)
+	fsys.Set(faultfs.Plan{})
+	if err := l.faultSteps(f, s); err != nil {
+		t.Fatal(err)
+	}
+	ops := fsys.Ops()
+	for _, kind := range []faultfs.Kind{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.SyncDir, faultfs.Remove} {
+		if !slices.ContainsFunc(ops, func(op faultfs.Op) bool { return op.Kind == kind }) {
+			t.Fatalf("there is no %s among the operations, this test would prove little: %v", kind, ops)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return len(ops)
+}
+
+// Faults breaks every operation on bodies of two deliveries and a sweep, in the test's own process: it stops the machine
+// there, with three ideas of what a disk loses, or lets the operation fail with ENOSPC, EIO, EROFS or half a write.
+func Faults(t *testing.T, open Opener) {
+	ops := faultOps(t, open)
+	for _, loss := range faultfs.Losses {
+		t.Run("Stop/"+strings.ReplaceAll(loss.String(), " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			for at := range ops + 1 {
+				stopAt(t, open, at+1, loss)
+			}
+		})
+	}
+	for _, plan := range []faultfs.Plan{
+		{Err: syscall.ENOSPC},
+		{Err: syscall.ENOSPC, Short: true},
+		{Err: syscall.ENOSPC, Stay: true},
+		{Err: syscall.EIO},
+		{Err: syscall.EROFS, Stay: true},
+	} {
+		name := fmt.Sprintf("Fail/%s_short=%v_stay=%v", plan.Err, plan.Short, plan.Stay)
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			for at := range ops {
+				plan.At = at + 1
+				failAt(t, open, plan)
+			}
+		})
+	}
+}
+
+func stopAt(t *testing.T, open Opener, at int, loss faultfs.Loss) {
+	t.Helper()
+	f, fsys, s, l := faultFixture(t, open)
+	fsys.Set(faultfs.Plan{At: at, Kill: true})
+	if err := l.faultSteps(f, s); err != nil && !errors.Is(err, faultfs.ErrKilled) {
+		t.Errorf("stopped at %d: %v", at, err)
+	}
+	_ = s.Close() // its disk is gone, it may say so
+	if err := fsys.Crash(loss, uint64(at)); err != nil {
+		t.Fatal(err)
+	}
+	f.reborn(t, l, fmt.Sprintf("stopped at %d, %v", at, loss))
+}
+
+// reborn opens the store again on a disk that is well, and audits it.
+func (f *fixture) reborn(t *testing.T, l *ledger, when string) {
+	t.Helper()
+	fsys, err := body.Dir(f.bodies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.cfg.Bodies = fsys
+	s, err := f.open(f.dir, f.cfg)
+	if err != nil {
+		t.Fatalf("%s: opening again: %v", when, err)
+	}
+	note := &noted{tester: t, when: when}
+	l.audit(note, s)
+	clean(note, s)
+	if err := l.deliver(s, "after\r\n", alice, bob); err != nil {
+		t.Errorf("%s: delivering again: %v", when, err)
+	}
+	l.audit(note, s)
+	if err := s.Close(); err != nil {
+		t.Errorf("%s: closing: %v", when, err)
+	}
+}
+
+func failAt(t *testing.T, open Opener, plan faultfs.Plan) {
+	t.Helper()
+	f, fsys, s, l := faultFixture(t, open)
+	when := fmt.Sprintf("failed at %d", plan.At)
+	note := &noted{tester: t, when: when}
+	fsys.Set(plan)
+	err := l.faultSteps(f, s)
+	if err != nil && (!errors.Is(err, mailstore.ErrUnavailable) || !errors.Is(err, plan.Err)) {
+		t.Errorf("%s: error %v, want ErrUnavailable that wraps %v", when, err, plan.Err)
+	}
+	if plan.Stay && plan.Err != syscall.EIO {
+		l.audit(note, s) // reading goes on while the disk is full or read-only
+	}
+	fsys.Set(faultfs.Plan{})
+	l.audit(note, s)
+	// The disk is well again, and so is the same store.
+	if err := l.faultSteps(f, s); err != nil {
+		t.Errorf("%s: the disk is well again, the store is not: %v", when, err)
+	}
+	l.audit(note, s)
+	if err := s.Close(); err != nil {
+		t.Errorf("%s: closing: %v", when, err)
+	}
+	if err := fsys.Crash(faultfs.LoseUnsynced, 0); err != nil {
+		t.Fatal(err)
+	}
+	f.reborn(t, l, when)
+}
+
+// noted says in every complaint when it was.
+type noted struct {
+	tester
+	when string
+}
+
+func (n *noted) Errorf(format string, args ...any) {
+	n.Helper()
+	n.tester.Errorf(n.when+": "+format, args...)
+}
+
+func (n *noted) Fatalf(format string, args ...any) {
+	n.Helper()
+	n.tester.Fatalf(n.when+": "+format, args...)
+}
