@@ -42,7 +42,11 @@ func (c *Certificates) loadSelfSigned() ([]*certificate, []stamp, error) {
 		return nil, stamps, err
 	}
 	if why != "" {
-		if cert, err = c.makeSelfSigned(path); err != nil {
+		place := os.Rename
+		if why == whyNone {
+			place = os.Link // does not replace: if another process was faster, its certificate is taken
+		}
+		if cert, err = c.makeSelfSigned(path, place); err != nil {
 			return nil, stamps, &FileError{File: path, Text: "a self-signed certificate cannot be kept there, check the folder's owner and free space: " + err.Error(), Err: err}
 		}
 		stamps = []stamp{stampOf(path)}
@@ -51,11 +55,13 @@ func (c *Certificates) loadSelfSigned() ([]*certificate, []stamp, error) {
 	return []*certificate{cert}, stamps, nil
 }
 
+const whyNone = "there was none"
+
 // readSelfSigned reads the file; why says why a new one is needed, empty if not.
 func (c *Certificates) readSelfSigned(path string) (cert *certificate, why string, err error) {
 	b, err := readPEM(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "there was none", nil
+		return nil, whyNone, nil
 	}
 	if err != nil {
 		return nil, "", err
@@ -83,21 +89,16 @@ func (c *Certificates) selfSignedNames() []string {
 	return names
 }
 
-// makeSelfSigned makes and keeps a new certificate. If another process is faster, that one's is taken.
-func (c *Certificates) makeSelfSigned(path string) (*certificate, error) {
-	b, public, err := generate(c.selfSignedNames(), c.opt.Now())
+// makeSelfSigned makes and keeps a new certificate, and returns what is kept then.
+func (c *Certificates) makeSelfSigned(path string, place func(from, to string) error) (*certificate, error) {
+	b, err := generate(c.selfSignedNames(), c.opt.Now())
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(c.opt.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		err := writeFile(path, b, 0o600, os.Link) // a link does not replace
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-	} else if err := writeFile(path, b, 0o600, os.Rename); err != nil {
+	if err := writeFile(path, b, 0o600, place); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	kept, err := readPEM(path)
@@ -108,9 +109,7 @@ func (c *Certificates) makeSelfSigned(path string) (*certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if string(kept) != string(b) {
-		public = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.tls.Leaf.Raw})
-	}
+	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.tls.Leaf.Raw})
 	if err := writeFile(filepath.Join(c.opt.Dir, selfSignedPublic), public, 0o644, os.Rename); err != nil {
 		return nil, err
 	}
@@ -118,11 +117,11 @@ func (c *Certificates) makeSelfSigned(path string) (*certificate, error) {
 	return cert, nil
 }
 
-// generate returns a new certificate with its key, and the certificate alone.
-func generate(names []string, now time.Time) (both, public []byte, err error) {
+// generate returns a new certificate with its key.
+func generate(names []string, now time.Time) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: names[0], Organization: []string{"Postamt, self-signed"}},
@@ -141,15 +140,14 @@ func generate(names []string, now time.Time) (both, public []byte, err error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	public = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	return append(append([]byte(nil), public...), secret...), public, nil
+	both := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return append(both, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})...), nil
 }
 
 // writeFile puts a whole and durable file into place with os.Rename or os.Link.
