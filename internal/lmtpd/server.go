@@ -142,13 +142,9 @@ func (s *Server) Stop() {
 // answered may be there or not, and the MTA will send it again. It returns ctx's error then.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Stop()
-	finished := make(chan struct{})
-	go func() { s.done.Wait(); close(finished) }()
 	defer s.cut()
-	select {
-	case <-finished:
+	if s.Wait(ctx) == nil {
 		return nil
-	case <-ctx.Done():
 	}
 	s.cut()
 	s.mu.Lock()
@@ -156,8 +152,21 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		_ = c.nc.Close()
 	}
 	s.mu.Unlock()
-	<-finished
+	s.done.Wait()
 	return ctx.Err()
+}
+
+// Wait returns nil when all sessions have ended, or ctx's error when it ends first. It stops nothing: end Serve by closing
+// its listener, so that no more connections come.
+func (s *Server) Wait(ctx context.Context) error {
+	finished := make(chan struct{})
+	go func() { s.done.Wait(); close(finished) }()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *Server) logger(c *conn) *slog.Logger { return s.opt.Logger.With("peer", c.peer()) }
