@@ -50,8 +50,8 @@ type player struct {
 	fault Step
 }
 
-// errFault ends a script after its fault.
-var errFault = errors.New("pop3test: fault played")
+// errEnd ends a script early: after its fault, or when the other end hung up in a Stall.
+var errEnd = errors.New("pop3test: end of the script")
 
 // Play plays s on conn and closes conn at the end. It returns nil if every step was played, or if a fault (FaultAfter)
 // ended the script. It ends early, with the context's error, when ctx is done.
@@ -64,7 +64,7 @@ func (s Script) Play(ctx context.Context, conn net.Conn) error {
 		err := p.play(step)
 		switch {
 		case err == nil:
-		case errors.Is(err, errFault):
+		case errors.Is(err, errEnd):
 			return nil
 		case p.mayHangUp && errors.Is(err, ErrHungUp):
 			return nil
@@ -111,7 +111,7 @@ func (p *player) send(b []byte) error {
 	if err := p.play(p.fault); err != nil && !errors.Is(err, ErrHungUp) {
 		return err
 	}
-	return errFault
+	return errEnd
 }
 
 // readLine reads one line with its end.

@@ -120,7 +120,8 @@ func Reset() Step {
 	}}
 }
 
-// Stall is silent for d, or until the other end hangs up. What the other end sends meanwhile is thrown away.
+// Stall is silent for d. What the other end sends meanwhile is thrown away. If the other end hangs up meanwhile, that ends
+// the script without an error.
 func Stall(d time.Duration) Step {
 	return Step{name: "Stall " + d.String(), run: func(p *player) error {
 		p.conn.SetReadDeadline(time.Now().Add(d))
@@ -129,7 +130,7 @@ func Stall(d time.Duration) Step {
 		if errors.As(err, &timeout) && timeout.Timeout() {
 			return nil
 		}
-		return ErrHungUp
+		return errEnd
 	}}
 }
 

@@ -1,0 +1,163 @@
+package pop3client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postamt/postamt/pop3"
+	"github.com/postamt/postamt/sasl"
+)
+
+// userPass is the name of USER and PASS in Options.Mechanisms.
+const userPass = "USER"
+
+// Login signs in with the best way that the server offers and Options allow: SCRAM with channel binding, SCRAM,
+// CRAM-MD5, PLAIN, LOGIN, USER and PASS, in this order. Whatever shows the password is used under verified TLS only, unless
+// Options.AllowCleartext is set; else the error is ErrCleartext, and nothing was sent. Login never uses APOP.
+//
+// A refusal is a *pop3.Error in the chain: pop3.IsAuth, pop3.IsInUse and pop3.IsTemporary tell what it means. Login tries
+// the next way only when the server turned the first one down before it could have looked at a password. Some servers
+// hang up on a wrong password: that is a *ConnError around io.ErrUnexpectedEOF.
+func (c *Client) Login(ctx context.Context, user, password string) error {
+	if c.signedIn {
+		return fmt.Errorf("pop3client: sign in: %w: already signed in", ErrState)
+	}
+	capa, err := c.capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	offered := capa.SASL()
+	for {
+		mech, err := c.selectMechanism(capa, offered)
+		if err != nil {
+			return err
+		}
+		if mech == userPass {
+			return c.userPass(ctx, user, password)
+		}
+		client, err := c.mechanism(mech, capa.SASL(), user, password)
+		if err != nil {
+			return err
+		}
+		tried, err := c.auth(ctx, client)
+		if err == nil {
+			return nil
+		}
+		err = fmt.Errorf("pop3client: sign in with %s: %w", mech, err)
+		var refused *pop3.Error
+		if tried || !errors.As(err, &refused) || refused.Code != "" || c.bound {
+			return err
+		}
+		offered = slices.DeleteFunc(offered, func(m string) bool { return strings.EqualFold(m, mech) })
+	}
+}
+
+// selectMechanism returns the best way among those offered, or the error that says why there is none.
+func (c *Client) selectMechanism(capa pop3.Capabilities, offered []string) (string, error) {
+	allowed := slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return !c.allows(m) })
+	opt := sasl.SelectOptions{TLS: c.secure, Binding: c.canBind(), AllowPlaintext: c.opt.AllowCleartext}
+	if mech := sasl.SelectMechanism(allowed, opt); mech != "" {
+		return mech, nil
+	}
+	// A server without CAPA has USER and PASS at best. One with it should announce them, but not all do, and under TLS
+	// there is no harm in trying.
+	user := c.allows(userPass) && (c.noCapa || c.secure || capa.Has(pop3.CapUser))
+	if user && (c.secure || c.opt.AllowCleartext) {
+		return userPass, nil
+	}
+	opt.AllowPlaintext = true
+	if user || sasl.SelectMechanism(allowed, opt) != "" {
+		return "", fmt.Errorf("pop3client: sign in: %w", ErrCleartext)
+	}
+	return "", fmt.Errorf("pop3client: sign in: %w", ErrNoMechanism)
+}
+
+// allows reports whether Options.Mechanisms has the mechanism.
+func (c *Client) allows(mech string) bool {
+	return len(c.opt.Mechanisms) == 0 || sasl.Offers(c.opt.Mechanisms, mech)
+}
+
+// canBind reports whether a channel binding can be used: once per connection (RFC 9266 §4.1).
+func (c *Client) canBind() bool {
+	_, ok := c.binding()
+	return ok && !c.bound
+}
+
+// binding returns the channel binding of the connection: tls-exporter, or where TLS cannot do that, tls-server-end-point.
+func (c *Client) binding() (*sasl.ChannelBinding, bool) {
+	if c.tls == nil {
+		return nil, false
+	}
+	b, err := sasl.TLSExporter(c.tls)
+	if err != nil {
+		b, err = sasl.TLSServerEndPoint(c.tls.PeerCertificates[0])
+	}
+	return &b, err == nil
+}
+
+// mechanism returns the client's end of a mechanism that SelectMechanism chose.
+func (c *Client) mechanism(mech string, offered []string, user, password string) (sasl.Client, error) {
+	opt := sasl.ScramClientOptions{User: user, Password: password}
+	binding, canBind := c.binding()
+	switch {
+	case strings.HasSuffix(mech, "-PLUS"):
+		opt.Binding = binding
+	case canBind:
+		// RFC 5802 §6: the server notices if somebody took the -PLUS mechanisms off the list.
+		opt.NoPlusOffered = !slices.ContainsFunc(offered, func(m string) bool { return strings.HasSuffix(m, "-PLUS") })
+	}
+	switch mech {
+	case sasl.ScramSHA256Plus, sasl.ScramSHA256:
+		return sasl.NewScramClient(sasl.SHA256, opt), nil
+	case sasl.ScramSHA1Plus, sasl.ScramSHA1:
+		return sasl.NewScramClient(sasl.SHA1, opt), nil
+	case sasl.CRAMMD5:
+		return sasl.NewCRAMMD5Client(user, password), nil
+	case sasl.Plain:
+		return sasl.NewPlainClient("", user, password), nil
+	case sasl.Login:
+		return sasl.NewLoginClient(user, password), nil
+	}
+	return nil, fmt.Errorf("pop3client: sign in: %w: no client for %s", ErrNoMechanism, mech)
+}
+
+// userPass signs in with USER and PASS (RFC 1939 §7), one after the other: the name's answer does not tell whether there
+// is such a user.
+func (c *Client) userPass(ctx context.Context, user, password string) error {
+	if err := c.checkArgument("USER", "user name", user); err != nil {
+		return err
+	}
+	if err := c.checkArgument("PASS", "password", password); err != nil {
+		return err
+	}
+	for _, step := range [...]struct{ verb, arg, shown string }{
+		{"USER", user, "USER " + user}, {"PASS", password, "PASS ****"},
+	} {
+		if err := c.begin(ctx, step.verb); err != nil {
+			return err
+		}
+		c.composeLine(step.verb+" "+step.arg, step.shown)
+		if err := c.flush(); err != nil {
+			return err
+		}
+		if _, err := c.status(); err != nil {
+			var refused *pop3.Error
+			if errors.As(err, &refused) {
+				return fmt.Errorf("pop3client: sign in with %s: %w", step.verb, err)
+			}
+			return err
+		}
+		c.end()
+	}
+	c.setSignedIn()
+	return c.err
+}
+
+// setSignedIn notes that the TRANSACTION state is reached. What the server announces may be another list now.
+func (c *Client) setSignedIn() {
+	c.signedIn = true
+	c.forgetCapa()
+}
