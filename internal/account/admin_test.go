@@ -245,7 +245,7 @@ func TestAdminOnAFullDisk(t *testing.T) {
 }
 
 // setMaxPages bounds the catalog's size, as a full disk does.
-func setMaxPages(t *testing.T, db *catalog.DB, n int) {
+func setMaxPages(t *testing.T, db database, n int) {
 	t.Helper()
 	err := db.Write(context.Background(), func(ctx context.Context, tx catalog.Tx) error {
 		return tx.QueryRow(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", n)).Scan(&n)

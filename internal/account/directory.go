@@ -45,13 +45,19 @@ type Keep struct {
 // A SQLDirectory keeps accounts in the catalog. What it says is read from there each time, so changes by other
 // processes count at once. Its methods may be called concurrently.
 type SQLDirectory struct {
-	db      *catalog.DB
+	db      database
 	opt     SQLOptions
 	hasher  *Hasher
 	fakeKey []byte
 }
 
 var _ Directory = (*SQLDirectory)(nil)
+
+// A database is the part of *catalog.DB that a directory needs.
+type database interface {
+	Read(ctx context.Context, fn func(context.Context, catalog.Tx) error) error
+	Write(ctx context.Context, fn func(context.Context, catalog.Tx) error) error
+}
 
 // NewSQLDirectory returns the directory of the accounts in db and brings its tables up to date.
 func NewSQLDirectory(ctx context.Context, db *catalog.DB, opt SQLOptions) (*SQLDirectory, error) {

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -91,3 +92,5 @@ func newTestClock() *testClock {
 
 func (c *testClock) now() time.Time          { return time.Unix(0, c.nanos.Load()).UTC() }
 func (c *testClock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
+
+func slogDiscard() *slog.Logger { return slog.New(slog.DiscardHandler) }
