@@ -69,13 +69,13 @@ func codeOf(err error) (ResponseCode, bool) {
 }
 
 // IsAuth reports whether err is an -ERR reply that blames the credentials ([AUTH], RFC 3206 §5).
-func IsAuth(err error) bool { c, ok := codeOf(err); return ok && c == CodeAuth }
+func IsAuth(err error) bool { c, ok := codeOf(err); return ok && c.Is(CodeAuth) }
 
 // IsInUse reports whether err is an -ERR reply that says that another session holds the maildrop ([IN-USE]).
-func IsInUse(err error) bool { c, ok := codeOf(err); return ok && c == CodeInUse }
+func IsInUse(err error) bool { c, ok := codeOf(err); return ok && c.Is(CodeInUse) }
 
 // IsTemporary reports whether err is an -ERR reply that may pass by itself: [SYS/TEMP], [IN-USE] or [LOGIN-DELAY].
 func IsTemporary(err error) bool {
 	c, ok := codeOf(err)
-	return ok && (c == CodeSysTemp || c == CodeInUse || c == CodeLoginDelay)
+	return ok && (c.Is(CodeSysTemp) || c.Is(CodeInUse) || c.Is(CodeLoginDelay))
 }
