@@ -169,9 +169,15 @@ func TestErrno(t *testing.T) {
 		at    int
 		exit  int
 	}{
-		{syscall.ENOSPC, 1, 11}, {syscall.ENOSPC, 2, 12}, {syscall.ENOSPC, 3, 12}, {syscall.ENOSPC, 4, 12},
-		{syscall.ENOSPC, 5, 13}, {syscall.ENOSPC, 10, 14}, {syscall.ENOSPC, 11, 0},
-		{syscall.EIO, 1, 21}, {syscall.EIO, 3, 22},
+		{syscall.ENOSPC, 1, 11},
+		{syscall.ENOSPC, 2, 12},
+		{syscall.ENOSPC, 3, 12},
+		{syscall.ENOSPC, 4, 12},
+		{syscall.ENOSPC, 5, 13},
+		{syscall.ENOSPC, 10, 14},
+		{syscall.ENOSPC, 11, 0},
+		{syscall.EIO, 1, 21},
+		{syscall.EIO, 3, 22},
 	} {
 		result, _ := run(t, sysfault.Plan{At: tt.at, Errno: tt.errno})
 		if result.Exit != tt.exit {

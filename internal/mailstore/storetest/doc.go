@@ -8,7 +8,10 @@
 //	func TestStore(t *testing.T) { storetest.Run(t, open) }
 //	func TestFaults(t *testing.T) { storetest.Faults(t, open) }
 //	func TestCrash(t *testing.T) { storetest.Crash(t, open) }
-//	func TestMain(m *testing.M) { storetest.Main(m, open) }
+//	func TestMain(m *testing.M) {
+//		storetest.Child(open)
+//		os.Exit(m.Run())
+//	}
 //
-// [Main] is where a process of Crash begins; otherwise it runs the tests.
+// [Child] is where a process of Crash does its work; in others it does nothing.
 package storetest

@@ -1,0 +1,114 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/postamt/postamt/internal/body"
+	"github.com/postamt/postamt/internal/faultfs/sysfault"
+	"github.com/postamt/postamt/internal/mailstore"
+)
+
+// The environment of a child process of Crash.
+const (
+	childFolder = "POSTAMT_STORETEST_FOLDER" // of the store
+	childScript = "POSTAMT_STORETEST_SCRIPT" // what to do
+)
+
+// Child returns at once, unless this process is one that Crash started: then it does its work and exits. Call it first
+// in TestMain.
+func Child(open Opener) {
+	dir, script := os.Getenv(childFolder), os.Getenv(childScript)
+	if dir == "" {
+		return
+	}
+	if err := runChild(open, dir, script); err != nil {
+		fmt.Println("failed", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// runChild opens the store, says on the standard output what was acknowledged, and closes the store.
+func runChild(open Opener, dir, script string) error {
+	cfg, err := childConfig(dir)
+	if err != nil {
+		return err
+	}
+	s, err := open(dir, cfg)
+	if err != nil {
+		return err
+	}
+	step, ok := scripts[script]
+	if !ok {
+		return fmt.Errorf("there is no script %q", script)
+	}
+	sysfault.Tell(sysfault.MarkBegin)
+	err = step(s)
+	sysfault.Tell(sysfault.MarkEnd)
+	if err != nil {
+		// One call of the disk failed. The same store must work again at once.
+		if !errors.Is(err, mailstore.ErrUnavailable) {
+			fmt.Println("untyped", err)
+		}
+		if err := step(s); err != nil {
+			return fmt.Errorf("again: %w", err)
+		}
+	}
+	return s.Close()
+}
+
+func childConfig(dir string) (Config, error) {
+	fsys, err := body.Dir(filepath.Join(dir, "bodies"))
+	return Config{Bodies: fsys, Window: window, Now: newClock().now}, err
+}
+
+// scripts are what a child does. They report each acknowledgement in one line.
+var scripts = map[string]func(mailstore.Store) error{
+	"deliver": childDeliver,
+	"update":  childUpdate,
+}
+
+// childTexts are delivered by a child: to two maildrops, to one, and one message larger than a block.
+var childTexts = []struct {
+	text  string
+	drops []mailstore.DropID
+}{
+	{"first\r\n", []mailstore.DropID{alice, bob}},
+	{"second " + strings.Repeat("0123456789abcdef\r\n", 6000), []mailstore.DropID{bob}},
+}
+
+func childDeliver(s mailstore.Store) error {
+	for i, m := range childTexts {
+		receipts, err := try(s, mailstore.Envelope{Sender: "a@example.com"}, m.text, m.drops...)
+		if err != nil {
+			return err
+		}
+		sysfault.Tell(sysfault.MarkDurable)
+		line := fmt.Sprint("delivered ", i)
+		for _, r := range receipts {
+			line += " " + r.UID
+		}
+		fmt.Println(line)
+	}
+	return nil
+}
+
+// childDeleted are the messages that a child deletes.
+var childDeleted = []int{0, 2, 3, 7}
+
+func childUpdate(s mailstore.Store) error {
+	d, err := s.Open(background, alice, mailstore.View{})
+	if err != nil {
+		return err
+	}
+	if err := d.Update(background, mailstore.Update{Deleted: childDeleted, Retrieved: childDeleted}); err != nil {
+		return errors.Join(err, d.Close())
+	}
+	sysfault.Tell(sysfault.MarkDurable)
+	fmt.Println("deleted")
+	return d.Close()
+}
