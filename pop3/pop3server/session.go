@@ -1,0 +1,210 @@
+package pop3server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/postamt/postamt/internal/wire"
+	"github.com/postamt/postamt/pop3"
+	"github.com/postamt/postamt/sasl"
+)
+
+// run serves the connection to its end and puts everything back.
+func (c *Conn) run() {
+	if h := c.s.opt.Hooks.ConnOpen; h != nil {
+		h(c)
+	}
+	why := c.session()
+	c.release()
+	c.hangup(why)
+	c.cancel()
+	c.leave()
+	c.s.mu.Lock()
+	delete(c.s.conns, c)
+	c.s.mu.Unlock()
+
+	c.sum.Reason, c.sum.Err = why.reason, why.err
+	c.sum.OctetsIn, c.sum.OctetsOut = c.in.n, c.out.n
+	c.sum.Duration = time.Since(c.started)
+	c.logEnd()
+	if h := c.s.opt.Hooks.ConnClose; h != nil {
+		h(c, c.sum)
+	}
+}
+
+// session runs the protocol. A panic, of ours or of the backend, costs this connection and no other.
+func (c *Conn) session() (why *endError) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.s.opt.Logger.Error("panic in a POP3 session", "conn", c.ID(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			why = end(ReasonPanic, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	err := c.open()
+	for err == nil {
+		err = c.next()
+	}
+	if !errors.As(err, &why) {
+		why = end(ReasonFault, err)
+	}
+	return why
+}
+
+// open gets the connection to the point where the client may speak.
+func (c *Conn) open() error {
+	if t := c.s.opt.PeerTimeout; t > 0 {
+		if err := watchPeer(c.nc, t); err != nil {
+			return end(ReasonClosed, err)
+		}
+	}
+	if c.implicitTLS {
+		if err := c.startTLS(); err != nil {
+			return err
+		}
+	}
+	c.auth = c.s.opt.Backend.Auth(c)
+	c.greet()
+	return nil
+}
+
+// greet sends the greeting. Its timestamp is what tells clients that there is APOP (RFC 1939 §7).
+func (c *Conn) greet() {
+	text := c.s.opt.Greeting
+	if c.s.opt.APOP && c.auth.Secret != nil && (c.secure() || !c.s.opt.RequireTLS) {
+		c.apop = sasl.NewChallenge(c.s.opt.Hostname)
+		room := wire.MaxStatus - len("+OK  \r\n") - len(c.apop)
+		text = text[:min(len(text), max(room, 0))] + " " + c.apop
+	}
+	c.w.OK(text)
+}
+
+// next reads one command and does it. An error ends the session.
+func (c *Conn) next() error {
+	limit := pop3.MaxCommand
+	if !c.signedIn() {
+		// The initial response of AUTH may be longer than a command (RFC 5034 §4 forbids it, clients do it).
+		limit = max(limit, c.s.opt.SASLLineLimit)
+	}
+	line, err := c.readLine(limit)
+	if err != nil {
+		return c.settle(err)
+	}
+	c.sum.Commands++
+	hook := c.s.opt.Hooks.Command
+	if hook == nil {
+		_, err := c.do(line)
+		return c.settle(err)
+	}
+	began := time.Now()
+	cmd, err := c.do(line)
+	ended := c.settle(err)
+	hook(c, cmd.verb, time.Since(began), err)
+	return ended
+}
+
+// do does a command, if it is allowed now. The name of a USER holds for the next line only (RFC 1939 §7).
+func (c *Conn) do(line []byte) (*command, error) {
+	c.given, c.name = c.name, ""
+	cmd, arg, err := parse(line)
+	switch {
+	case err != nil:
+		return cmd, err
+	case cmd.in&(1<<c.state) == 0:
+		return cmd, errWrongState
+	case arg != nil && !cmd.args:
+		return cmd, errNoArguments
+	}
+	return cmd, cmd.run(c, arg)
+}
+
+// readLine returns the next line. Before it waits it sends what was answered so far, so that answers to pipelined
+// commands go out together. The error is an *endError, or a *pop3.Error to be answered.
+func (c *Conn) readLine(limit int) ([]byte, error) {
+	if !c.r.HasLine() {
+		if err := c.flush(); err != nil {
+			return nil, err
+		}
+		if err := c.deadline(c.s.opt.IdleTimeout); err != nil {
+			return nil, err
+		}
+	}
+	line, err := c.r.ReadLine(limit)
+	switch {
+	case err == nil:
+		return line, nil
+	case errors.Is(err, wire.ErrLineTooLong):
+		return nil, errLineTooLong
+	case errors.Is(err, wire.ErrEndlessLine):
+		return nil, &pop3.Error{Text: errLineTooLong.Text, Err: misused, Hangup: true}
+	case errors.Is(err, errTooMuch):
+		return nil, &pop3.Error{Text: "too much data before sign-in", Err: misused, Hangup: true}
+	case c.isDraining():
+		return nil, end(ReasonShutdown, nil)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, end(ReasonIdle, nil)
+	case errors.Is(err, io.EOF):
+		return nil, end(ReasonClosed, nil)
+	}
+	return nil, end(ReasonClosed, err)
+}
+
+// flush sends what was answered so far.
+func (c *Conn) flush() error {
+	err := c.w.Flush()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return end(ReasonStalled, err)
+	}
+	return end(ReasonClosed, err)
+}
+
+// hangup sends what is left and closes the connection. After an autologout nothing is left (RFC 1939 §3), and what is
+// left of a message that broke off has no terminating line.
+func (c *Conn) hangup(why *endError) {
+	_ = c.w.Flush()
+	if c.tls != nil {
+		_ = c.tls.CloseWrite() // close_notify (RFC 8314 §3.4)
+	}
+	if why.reason == ReasonAbuse || why.reason == ReasonRefused || why.reason == ReasonQuit && c.r.Buffered() > 0 {
+		c.linger()
+	}
+	_ = c.nc.Close()
+}
+
+// logEnd writes the one line that stays of a session.
+func (c *Conn) logEnd() {
+	s := &c.sum
+	level := slog.LevelInfo
+	if s.Reason == ReasonFault || s.Reason == ReasonPanic {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("conn", c.ID()),
+		slog.String("reason", string(s.Reason)),
+		slog.Duration("duration", s.Duration),
+		slog.Int("commands", s.Commands),
+		slog.Int64("in", s.OctetsIn),
+		slog.Int64("out", s.OctetsOut),
+	}
+	if c.remote.IsValid() {
+		attrs = append(attrs, slog.String("remote", c.remote.String()))
+	}
+	if s.TLSVersion != "" {
+		attrs = append(attrs, slog.String("tls", s.TLSVersion), slog.String("cipher", s.TLSCipher))
+	}
+	if s.User != "" {
+		attrs = append(attrs, slog.String("user", s.User), slog.String("mech", s.Mech), slog.Int("messages", s.Messages),
+			slog.Int("retr", s.Retr), slog.Int("top", s.Top), slog.Int("deleted", s.Deleted), slog.Int("removed", s.Removed))
+	}
+	if s.Err != nil {
+		attrs = append(attrs, slog.String("err", s.Err.Error()))
+	}
+	c.s.opt.Logger.LogAttrs(c.ctx, level, "POP3 session ended", attrs...)
+}
