@@ -134,11 +134,5 @@ func (c *conn) account(env *envelope, octets int64, result reply, took time.Dura
 	if c.opt.Observe == nil {
 		return
 	}
-	t := Transaction{Octets: octets, Duration: took}
-	if result.ok() {
-		t.Accepted = len(env.recipients)
-	} else {
-		t.Failed = len(env.recipients)
-	}
-	c.opt.Observe(t)
+	c.opt.Observe(Transaction{Recipients: len(env.recipients), Result: result.code, Octets: octets, Duration: took})
 }

@@ -47,14 +47,16 @@ type Options struct {
 	Logger *slog.Logger
 	// Observe, if set, is told of each transaction that came to DATA. It is called by many goroutines and must not block.
 	Observe func(Transaction)
+	// ConnOpen and ConnClose, if set, are called when a connection begins and ends, under the same terms.
+	ConnOpen, ConnClose func()
 	// Now is the clock of trace lines and durations. Default time.Now.
 	Now func() time.Time
 }
 
 // A Transaction is one message that was offered, for logs and metrics.
 type Transaction struct {
-	// Accepted and Failed count the recipients that got a positive and a negative reply after DATA.
-	Accepted, Failed int
+	// Recipients are those that got a reply after DATA; Result is its code, the same for all.
+	Recipients, Result int
 	// Octets is the size of the message as it came in.
 	Octets int64
 	// Duration is from DATA to the last reply.

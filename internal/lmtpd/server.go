@@ -107,6 +107,12 @@ func (s *Server) start(nc net.Conn) {
 			c.refuse(reply{421, "4.3.2", "too many connections, try again later"})
 			return
 		}
+		if s.opt.ConnOpen != nil {
+			s.opt.ConnOpen()
+		}
+		if s.opt.ConnClose != nil {
+			defer s.opt.ConnClose()
+		}
 		c.serve()
 	})
 }

@@ -291,7 +291,7 @@ func TestLog(t *testing.T) {
 	if strings.Contains(got, "secret") {
 		t.Errorf("log has content:\n%s", got)
 	}
-	if len(seen) != 1 || seen[0].Accepted != 2 || seen[0].Octets != 23 {
+	if len(seen) != 1 || seen[0].Recipients != 2 || seen[0].Result != 250 || seen[0].Octets != 23 {
 		t.Errorf("observed %+v", seen)
 	}
 }
