@@ -24,5 +24,5 @@
 // # Limits
 //
 // Names and passwords have 248 octets at most. Hashes: [HasherOptions]. What strangers can fill: [ThrottleOptions] and
-// [GuardOptions]; full, with the default numbers, all of it takes about 40 MiB.
+// [GuardOptions]; full, with the default numbers, all of it takes about 50 MiB.
 package account
