@@ -1,0 +1,228 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/postamt/postamt/internal/body"
+	"github.com/postamt/postamt/internal/catalog"
+	"github.com/postamt/postamt/internal/mailstore"
+)
+
+const (
+	maxKey = 200
+	// maxAddress bounds sender and recipient, far above what SMTP allows for a path (RFC 5321 §4.5.3.1.3: 256).
+	maxAddress = 2000
+)
+
+// A delivery takes in one message.
+type delivery struct {
+	store *Store
+	env   mailstore.Envelope
+	w     body.Writer
+	done  bool
+}
+
+var errDelivered = errors.New("sqlstore: the delivery has ended")
+
+// Begin starts to take in a message.
+func (s *Store) Begin(ctx context.Context, env mailstore.Envelope) (mailstore.Delivery, error) {
+	if env.UID != "" {
+		if err := checkUID(env.UID); err != nil {
+			return nil, err
+		}
+	}
+	if len(env.Key) > maxKey {
+		return nil, fmt.Errorf("sqlstore: the key of a delivery has %d octets, more than %d", len(env.Key), maxKey)
+	}
+	if len(env.Sender) > maxAddress {
+		return nil, fmt.Errorf("sqlstore: the sender's address has %d octets, more than %d", len(env.Sender), maxAddress)
+	}
+	if y := env.Received.Year(); !env.Received.IsZero() && (y < 1900 || y > 2200) {
+		return nil, fmt.Errorf("sqlstore: a message cannot have been received in the year %d", y)
+	}
+	w, err := s.bodies.Create(ctx)
+	if err != nil {
+		return nil, fault("begin a message", err)
+	}
+	return &delivery{store: s, env: env, w: w}, nil
+}
+
+func (d *delivery) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	return n, fault("write a message", err)
+}
+
+func (d *delivery) Abort() {
+	d.done = true
+	d.w.Abort()
+}
+
+// Commit stores the message: content, then name, then rows. Concurrent commits share the syncs of the folder and the
+// commit of the catalog.
+func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mailstore.Receipt, error) {
+	if d.done {
+		return nil, errDelivered
+	}
+	defer d.Abort()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rows, err := d.prepare(to)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	id, facts, err := d.w.Finish()
+	if err != nil {
+		return nil, fault("write a message", err)
+	}
+	if err := d.store.bodies.Sync(ctx, []body.ID{id}); err != nil {
+		d.store.discard(id)
+		return nil, fault("store a message", err)
+	}
+	started := false // whether rows may exist although Write fails: the commit itself was tried
+	err = d.store.cat.Write(ctx, func(ctx context.Context, tx catalog.Tx) (err error) {
+		started = false
+		for i := range rows {
+			if err := rows[i].insert(ctx, tx, d.env, id, &facts); err != nil {
+				return err
+			}
+		}
+		started = true
+		return nil
+	})
+	if err != nil {
+		if !started {
+			d.store.discard(id)
+		}
+		return nil, fault("store a message", err)
+	}
+	receipts := make([]mailstore.Receipt, len(rows))
+	stored := false
+	for i := range rows {
+		receipts[i] = rows[i].receipt
+		stored = stored || !receipts[i].Duplicate
+	}
+	if !stored {
+		d.store.discard(id)
+	}
+	return receipts, nil
+}
+
+// discard removes a body that no row refers to. Where that fails the next sweep of orphans does it.
+func (s *Store) discard(id body.ID) { _ = s.bodies.Remove(context.Background(), id) }
+
+// A row is a message on its way into one maildrop.
+type row struct {
+	drop     int64
+	address  string
+	uid      string
+	received int64
+	receipt  mailstore.Receipt
+}
+
+func (d *delivery) prepare(to []mailstore.Recipient) ([]row, error) {
+	received := d.env.Received
+	if received.IsZero() {
+		received = d.store.opt.Now()
+	}
+	rows := make([]row, len(to))
+	for i, r := range to {
+		if err := checkID(r.Drop); err != nil {
+			return nil, err
+		}
+		if len(r.Address) > maxAddress {
+			return nil, fmt.Errorf("sqlstore: a recipient's address has %d octets, more than %d", len(r.Address), maxAddress)
+		}
+		rows[i] = row{drop: int64(r.Drop), address: r.Address, uid: d.env.UID, received: received.UnixNano()}
+		if rows[i].uid == "" {
+			var u rawUID
+			if _, err := io.ReadFull(d.store.opt.Random, u[:]); err != nil {
+				return nil, fmt.Errorf("sqlstore: no random numbers: %w", err)
+			}
+			rows[i].uid = u.String()
+		}
+	}
+	return rows, nil
+}
+
+// packEvery is how many messages the tail of a maildrop may have before they are packed. It bounds what opening reads
+// row by row.
+const packEvery = 64
+
+// insert puts the message into its maildrop and sets the receipt.
+func (r *row) insert(ctx context.Context, tx catalog.Tx, env mailstore.Envelope, id body.ID, facts *body.Facts) error {
+	r.receipt = mailstore.Receipt{UID: r.uid, Octets: facts.Octets}
+	if env.Key != "" {
+		dup, err := r.duplicate(ctx, tx, env.Key)
+		if err != nil || dup {
+			return err
+		}
+	}
+	given := env.UID != ""
+	if given {
+		var n int
+		if err := tx.QueryRow(ctx, sqlUIDWasUsed, r.drop, r.uid).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			return mailstore.ErrUIDTaken
+		}
+	}
+	var next, packedTo, removed int64
+	var tail []byte
+	err := tx.QueryRow(ctx, sqlDeliver, r.drop, []byte{}, facts.Octets).Scan(&next, &packedTo, &tail, &removed)
+	switch {
+	case err != nil:
+		return err
+	case removed != 0:
+		return mailstore.ErrRemoved
+	}
+	_, err = tx.Exec(ctx, sqlInsertMessage, r.drop, next-1, r.uid, given, id[:], facts.Octets, facts.Header, facts.Wire,
+		facts.SHA256[:], r.received, env.Sender, r.address)
+	if errors.Is(err, catalog.ErrConstraint) {
+		return fmt.Errorf("%w: %w", mailstore.ErrUIDTaken, err)
+	}
+	if err != nil {
+		return err
+	}
+	if env.Key != "" {
+		if _, err := tx.Exec(ctx, sqlInsertKey, r.drop, env.Key, r.uid, facts.Octets); err != nil {
+			return err
+		}
+	}
+	if next-packedTo < packEvery {
+		return nil
+	}
+	deleted, err := decodeSet(tail)
+	if err != nil {
+		return fmt.Errorf("maildrop %d: %w", r.drop, err)
+	}
+	return packTail(ctx, tx, r.drop, packedTo, next, &deleted)
+}
+
+// duplicate reports whether the maildrop had a message with this key already, and then sets the receipt.
+func (r *row) duplicate(ctx context.Context, tx catalog.Tx, key string) (bool, error) {
+	var removed int64
+	err := tx.QueryRow(ctx, sqlIsRemoved, r.drop).Scan(&removed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, err
+	case removed != 0:
+		return false, mailstore.ErrRemoved
+	}
+	receipt := mailstore.Receipt{Duplicate: true}
+	err = tx.QueryRow(ctx, sqlKey, r.drop, key).Scan(&receipt.UID, &receipt.Octets)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err == nil {
+		r.receipt = receipt
+	}
+	return err == nil, err
+}
