@@ -21,20 +21,29 @@ func filler(n int) []byte {
 	return b
 }
 
-// wireForm returns a message as RETR sends it, without the termination octet: line ends CRLF, the last line ended, lines
-// byte-stuffed (RFC 1939 §3, §11). It is written to be plainly right, not fast.
-func wireForm(message []byte) []byte {
-	var out []byte
+// crlfForm returns a message as POP3 counts it: line ends CRLF, the last line ended (RFC 1939 §11). A CR that is not in
+// front of LF is an octet like any other. It and what follows are written to be plainly right, not fast.
+func crlfForm(message []byte) []byte {
+	out := make([]byte, 0, len(message))
 	for len(message) > 0 {
 		line, rest, ended := bytes.Cut(message, []byte("\n"))
 		message = rest
 		if ended {
 			line = bytes.TrimSuffix(line, []byte("\r"))
 		}
-		if len(line) > 0 && line[0] == '.' {
+		out = append(append(out, line...), '\r', '\n')
+	}
+	return out
+}
+
+// wireForm returns a message as RETR sends it, without the termination octet: its crlfForm, byte-stuffed (RFC 1939 §3).
+func wireForm(message []byte) []byte {
+	var out []byte
+	for line := range bytes.Lines(crlfForm(message)) {
+		if line[0] == '.' {
 			out = append(out, '.')
 		}
-		out = append(append(out, line...), '\r', '\n')
+		out = append(out, line...)
 	}
 	return out
 }
