@@ -20,10 +20,14 @@ const userPass = "USER"
 //
 // A refusal is a *pop3.Error in the chain: pop3.IsAuth, pop3.IsInUse and pop3.IsTemporary tell what it means. Login tries
 // the next way only when the server turned the first one down before it could have looked at a password. Some servers
-// hang up on a wrong password: that is a *ConnError around io.ErrUnexpectedEOF.
+// hang up on a wrong password: that is a *ConnError around io.ErrUnexpectedEOF. After a refused sign-in with channel
+// binding the next try needs a new connection (RFC 9266 §4.1), and is ErrState on this one.
 func (c *Client) Login(ctx context.Context, user, password string) error {
 	if c.signedIn {
 		return fmt.Errorf("pop3client: sign in: %w: already signed in", ErrState)
+	}
+	if c.bound {
+		return fmt.Errorf("pop3client: sign in: %w: after a sign-in with channel binding another try needs a new connection", ErrState)
 	}
 	capa, err := c.capabilities(ctx)
 	if err != nil {
@@ -58,7 +62,8 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 // selectMechanism returns the best way among those offered, or the error that says why there is none.
 func (c *Client) selectMechanism(capa pop3.Capabilities, offered []string) (string, error) {
 	allowed := slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return !c.allows(m) })
-	opt := sasl.SelectOptions{TLS: c.secure, Binding: c.canBind(), AllowPlaintext: c.opt.AllowCleartext}
+	_, canBind := c.binding()
+	opt := sasl.SelectOptions{TLS: c.secure, Binding: canBind, AllowPlaintext: c.opt.AllowCleartext}
 	if mech := sasl.SelectMechanism(allowed, opt); mech != "" {
 		return mech, nil
 	}
@@ -78,12 +83,6 @@ func (c *Client) selectMechanism(capa pop3.Capabilities, offered []string) (stri
 // allows reports whether Options.Mechanisms has the mechanism.
 func (c *Client) allows(mech string) bool {
 	return len(c.opt.Mechanisms) == 0 || sasl.Offers(c.opt.Mechanisms, mech)
-}
-
-// canBind reports whether a channel binding can be used: once per connection (RFC 9266 §4.1).
-func (c *Client) canBind() bool {
-	_, ok := c.binding()
-	return ok && !c.bound
 }
 
 // binding returns the channel binding of the connection: tls-exporter, or where TLS cannot do that, tls-server-end-point.

@@ -218,6 +218,27 @@ func (p *ScriptedPeer) DialContext(ctx context.Context, _, _ string) (net.Conn, 
 	return p.Conn(), nil
 }
 
+// DialTCP is DialContext over TCP on the loopback interface. Use it for handshakes that are meant to fail: over a
+// synchronous pipe an end that breaks off while the other one writes waits for ever.
+func (p *ScriptedPeer) DialTCP(ctx context.Context, _, _ string) (net.Conn, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	client, err := new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	server, err := l.Accept()
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	p.serve(server)
+	return client, nil
+}
+
 // Listen makes the peer listen on a free TCP port of the loopback interface until the test ends, and returns the address.
 func (p *ScriptedPeer) Listen() string {
 	p.tb.Helper()
