@@ -34,6 +34,7 @@
 //	S-TOP: N UID          the server sends the message's header and N lines of its body, and the termination octet
 //	S-HAS: LINE           the rest of the multi-line response has this line; S-HAS/ takes an expression
 //	S-LACKS: LINE         the rest of the multi-line response has no such line; S-LACKS/ takes an expression
+//	S-ALL/: REGEXP        each line of the rest of the multi-line response matches
 //	S-CLOSE:              the server closes the connection and sends nothing before
 //
 // A digit behind C or S (C2: and S2~:) names another connection; each is made when it is first named, and again after it

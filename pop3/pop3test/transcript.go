@@ -19,7 +19,7 @@ const (
 	MaxTranscriptMessage = 16 << 20
 	// MaxTranscriptLine is the longest line of a server that is read.
 	MaxTranscriptLine = 4 << 20
-	// MaxTranscriptLines is the most lines of one multi-line response that S-HAS and S-LACKS look through.
+	// MaxTranscriptLines is the most lines of one multi-line response that S-HAS and its kin look through.
 	MaxTranscriptLines = 100_000
 	// TranscriptTimeout bounds each step of a transcript.
 	TranscriptTimeout = 20 * time.Second

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/postamt/postamt/pop3"
 )
@@ -16,7 +17,7 @@ func (p *dialogue) expect(v *visit, s transcriptStep) error {
 		return v.expectOctets(s.octets)
 	case "S-MESSAGE", "S-TOP":
 		return v.expectOctets(append(s.octets[:len(s.octets):len(s.octets)], ".\r\n"...))
-	case "S-HAS", "S-HAS/", "S-LACKS", "S-LACKS/":
+	case "S-HAS", "S-HAS/", "S-LACKS", "S-LACKS/", "S-ALL/":
 		return p.search(v, s)
 	}
 	line, err := v.readLine()
@@ -107,15 +108,18 @@ func (p *dialogue) search(v *visit, s transcriptStep) error {
 	if s.re != nil {
 		match = s.re.MatchString
 	}
-	has := false
+	has, all := false, true
 	for _, line := range lines {
-		has = has || match(line)
+		fits := match(line)
+		has, all = has || fits, all && fits
 	}
-	switch wanted := s.kind == "S-HAS" || s.kind == "S-HAS/"; {
-	case wanted && !has:
+	switch kind := strings.TrimSuffix(s.kind, "/"); {
+	case kind == "S-HAS" && !has:
 		return fmt.Errorf("the response has no line %s: %q", s.text, lines)
-	case !wanted && has:
+	case kind == "S-LACKS" && has:
 		return fmt.Errorf("the response has a line %s: %q", s.text, lines)
+	case kind == "S-ALL" && !all:
+		return fmt.Errorf("the response has a line other than %s: %q", s.text, lines)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type transcriptStep struct {
 
 	octets []byte         // of C-RAW, C-REPEAT, S-RAW, S-MESSAGE, S-TOP
 	times  int            // of C-REPEAT
-	re     *regexp.Regexp // of S/, S-HAS/, S-LACKS/
+	re     *regexp.Regexp // of S/, S-HAS/, S-LACKS/, S-ALL/
 	words  []string       // of C-LOGIN, C-AUTH
 }
 
@@ -160,7 +160,7 @@ func (p *transcriptParser) step(line int, text string) error {
 func (p *transcriptParser) operand(s *transcriptStep) (err error) {
 	switch s.kind {
 	case "C", "S", "S~", "S-HAS", "S-LACKS":
-	case "S/", "S-HAS/", "S-LACKS/":
+	case "S/", "S-HAS/", "S-LACKS/", "S-ALL/":
 		s.re, err = regexp.Compile(`^(?:` + s.text + `)$`)
 	case "C-RAW", "S-RAW":
 		s.octets, err = unquoteAll(s.text)

@@ -70,6 +70,8 @@ func TestTranscriptSteps(t *testing.T) {
 		{"search", "S: +OK\nS-HAS: TOP\nS-HAS/: SASL .*PLAIN.*\nS-LACKS: STLS\nS-LACKS/: X-.*", Script{Reply("+OK", "SASL LOGIN PLAIN", "TOP", ".")}, ""},
 		{"search fails", "S: +OK\nS-HAS: TOP", Script{Reply("+OK", "TOPS", ".")}, "has no line TOP"},
 		{"search finds what should lack", "S: +OK\nS-LACKS/: STLS.*", Script{Reply("+OK", "STLS", ".")}, "has a line STLS.*"},
+		{"search for all", "S: +OK\nS-ALL/: T.*", Script{Reply("+OK", "TOP", "TIP", ".")}, ""},
+		{"search for all fails", "S: +OK\nS-ALL/: T.*", Script{Reply("+OK", "TOP", "STLS", ".")}, "other than T"},
 		{"search goes on behind", "S: +OK\nS-HAS: a\nS: +OK\nS-HAS: b", Script{Reply("+OK", "a", ".", "+OK", "b", ".")}, ""},
 		{"end", "S: +OK\nS-CLOSE:", Script{Reply("+OK")}, ""},
 		{"no end", "S: +OK\nS-CLOSE:", Script{Reply("+OK", "and more")}, `server says "and more`},
