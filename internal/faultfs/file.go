@@ -76,6 +76,10 @@ func (f *file) Sync() error {
 }
 
 func (f *file) Close() error {
-	err := f.begin(Close)
+	kind := Close
+	if f.content == nil {
+		kind = Release
+	}
+	err := f.begin(kind)
 	return errors.Join(err, f.inner.Close())
 }

@@ -20,7 +20,8 @@ const (
 	Write   Kind = "write"
 	Stat    Kind = "stat"
 	Sync    Kind = "sync" // of a file's content
-	Close   Kind = "close"
+	Close   Kind = "close"   // of a file that was made
+	Release Kind = "release" // of a file opened for reading
 	Mkdir   Kind = "mkdir"
 	Remove  Kind = "remove"
 	ReadDir Kind = "readdir"

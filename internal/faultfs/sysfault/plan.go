@@ -17,13 +17,15 @@ type Plan struct {
 	// Errno is how the call fails, 0 to kill the program instead. Calls that cannot fail so on a real disk do not count:
 	// ENOSPC is for those that make or lengthen or sync something, EIO for reading as well.
 	Errno syscall.Errno
+	// Stay makes all later calls that count fail too, until MarkEnd: a disk that stays full. It needs Errno.
+	Stay bool
 	// Torn kills after half of a write is done. Only writes count.
 	Torn bool
 }
 
 // A Result is what became of the program.
 type Result struct {
-	// Calls are the calls that counted, between MarkBegin and MarkEnd or the program's end.
+	// Calls are the calls that counted, those that failed included, between MarkBegin and MarkEnd or the program's end.
 	Calls []Call
 	// Broken says that the call Plan.At was reached.
 	Broken bool

@@ -186,6 +186,19 @@ func TestErrno(t *testing.T) {
 	}
 }
 
+// A disk that stays full is full until MarkEnd.
+func TestStay(t *testing.T) {
+	needTracing(t)
+	first, _ := run(t, sysfault.Plan{At: 2, Errno: syscall.ENOSPC, Stay: true})
+	if want := []string{"mkdirat", "openat"}; first.Exit != 12 || !slices.Equal(names(first.Calls), want) {
+		t.Errorf("result %+v, want exit status 12 after %q", first, want)
+	}
+	result, dir := run(t, sysfault.Plan{At: 3, Errno: syscall.ENOSPC, Stay: true})
+	if got, want := tree(t, dir), "before=not counted d/ d/0="; result.Exit != 12 || got != want {
+		t.Errorf("result %+v, found %q, want %q", result, got, want)
+	}
+}
+
 // tree says what is in dir.
 func tree(t *testing.T, dir string) string {
 	t.Helper()

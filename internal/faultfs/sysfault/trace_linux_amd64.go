@@ -121,10 +121,13 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) error {
 		return nil
 	}
 	t.result.Calls = append(t.result.Calls, Call{Name: c.name, Path: c.path})
-	if len(t.result.Calls) != t.plan.At {
+	switch n := len(t.result.Calls); {
+	case n == t.plan.At:
+		t.result.Broken = true
+	case t.result.Broken && t.plan.Stay:
+	default:
 		return nil
 	}
-	t.result.Broken = true
 	switch {
 	case t.plan.Errno != 0:
 		p.fail = t.plan.Errno
