@@ -83,6 +83,9 @@ func (d *desk) scram(ctx context.Context, mech, authz, user string) (sasl.ScramC
 
 func (d *desk) secret(ctx context.Context, mech, user string) ([]byte, pop3server.Identity, error) {
 	secret, a, err := d.signIn.Secret(ctx, d.attempt(mech), user)
+	if err == nil && a.ID == 0 {
+		return nil, pop3server.Identity{}, pop3server.ErrCredentials // the library computes a digest all the same
+	}
 	return secret, identity(a), reply(err)
 }
 

@@ -3,10 +3,13 @@ package popd_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,18 +28,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An office is a whole post office without its front door: catalog, bodies, accounts, store and a POP3 server on a free
-// loopback port. It has the accounts alice (password "tanstaaf") and bob (disabled, "tanstaaf").
+// An office is a whole post office without its front door: catalog, bodies, accounts, store and what joins them.
 type office struct {
-	t       *testing.T
+	t       testing.TB
 	folder  string
 	catalog *catalog.DB
 	disk    *faultfs.FS
 	dir     *account.SQLDirectory
 	guard   *account.Guard
 	store   mailstore.Store
-	addr    string
-	alice   mailstore.DropID
+	backend *popd.Backend
+	close   func() // all but what openOffice was given
+
+	addr  string           // of the server
+	alice mailstore.DropID // the maildrop of alice
+	log   *strings.Builder // of server and guard; to be read when the server has stopped
+	stop  func()           // stops the server
 }
 
 // settings change an office from what is usual.
@@ -47,90 +54,122 @@ type settings struct {
 	server  func(*pop3server.Options)
 }
 
-func newOffice(t *testing.T, set settings) *office {
+// openOffice opens the office in a folder, which may be empty.
+func openOffice(t testing.TB, folder string, set settings) *office {
 	t.Helper()
 	ctx := context.Background()
-	o := &office{t: t, folder: t.TempDir()}
-	var err error
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-
-	o.catalog, err = catalog.Open(ctx, filepath.Join(o.folder, "catalog.db"), catalog.Options{})
+	o := &office{t: t, folder: folder}
+	var err error
+	o.catalog, err = catalog.Open(ctx, filepath.Join(folder, "catalog.db"), catalog.Options{})
 	must(err)
-	t.Cleanup(func() { _ = o.catalog.Close() })
-	o.disk, err = faultfs.New(filepath.Join(o.folder, "bodies"))
+	o.disk, err = faultfs.New(filepath.Join(folder, "bodies"))
 	must(err)
-	o.store, err = sqlstore.Open(ctx, o.catalog, body.NewDisk(o.disk, body.Options{}), filepath.Join(o.folder, "locks"), sqlstore.Options{})
+	o.store, err = sqlstore.Open(ctx, o.catalog, body.NewDisk(o.disk, body.Options{}), filepath.Join(folder, "locks"), sqlstore.Options{})
 	must(err)
-	t.Cleanup(func() { _ = o.store.Close() })
-
 	hasher, err := account.NewHasher(account.HasherOptions{Argon2: account.Argon2{Memory: 64 << 10, Passes: 1}})
 	must(err)
 	o.dir, err = account.NewSQLDirectory(ctx, o.catalog, account.SQLOptions{
 		Domains: []string{"example.org"}, Hasher: hasher, Keep: set.keep,
 	})
 	must(err)
-	for _, name := range []string{"alice", "bob"} {
-		a, err := o.dir.Add(ctx, name)
-		must(err)
-		must(o.dir.SetPassword(ctx, name, "tanstaaf"))
-		if name == "alice" {
-			o.alice = mailstore.DropID(a.ID)
-		}
-	}
-	must(o.dir.SetDisabled(ctx, "bob", true))
 	o.guard = account.NewGuard(o.dir, set.guard)
-	t.Cleanup(o.guard.Close)
-
 	opt := popd.Options{Store: o.store, SignIn: o.guard, SCRAM: true}
 	if set.options != nil {
 		set.options(&opt)
 	}
-	serverOpt := pop3server.Options{Backend: popd.New(opt), Cleartext: pop3server.CleartextLoopback}
-	if set.server != nil {
-		set.server(&serverOpt)
+	o.backend = popd.New(opt)
+	o.close = sync.OnceFunc(func() {
+		o.guard.Close()
+		if err := errors.Join(o.store.Close(), o.catalog.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(o.close)
+	return o
+}
+
+// newOffice opens an office with the accounts alice (password "tanstaaf") and bob (disabled, "tanstaaf") and serves it on
+// a free loopback port.
+func newOffice(t *testing.T, set settings) *office {
+	t.Helper()
+	log := new(strings.Builder)
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	set.guard.Log = logger
+	o := openOffice(t, t.TempDir(), set)
+	o.log = log
+	o.alice = o.account("alice", "tanstaaf")
+	o.account("bob", "tanstaaf")
+	if err := o.dir.SetDisabled(context.Background(), "bob", true); err != nil {
+		t.Fatal(err)
 	}
-	server := pop3server.New(serverOpt)
+	opt := pop3server.Options{Backend: o.backend, Cleartext: pop3server.CleartextLoopback, Logger: logger}
+	if set.server != nil {
+		set.server(&opt)
+	}
+	server := pop3server.New(opt)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	o.addr = ln.Addr().String()
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
 		_ = server.Serve(ln)
 	}()
-	t.Cleanup(func() {
+	o.stop = sync.OnceFunc(func() {
 		_ = server.Close()
 		<-served
 	})
+	t.Cleanup(o.stop)
 	return o
+}
+
+// account makes an account.
+func (o *office) account(name, password string) mailstore.DropID {
+	o.t.Helper()
+	a, err := o.dir.Add(context.Background(), name)
+	if err == nil {
+		err = o.dir.SetPassword(context.Background(), name, password)
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return mailstore.DropID(a.ID)
 }
 
 // deliver delivers messages to alice.
 func (o *office) deliver(texts ...string) {
 	o.t.Helper()
 	for _, text := range texts {
-		d, err := o.store.Begin(context.Background(), mailstore.Envelope{Sender: "sender@example.com"})
-		if err != nil {
-			o.t.Fatal(err)
-		}
-		defer d.Abort()
-		if _, err := io.WriteString(d, text); err != nil {
-			o.t.Fatal(err)
-		}
-		if _, err := d.Commit(context.Background(), []mailstore.Recipient{{Drop: o.alice, Address: "alice@example.org"}}); err != nil {
+		if err := o.deliverTo(o.alice, text); err != nil {
 			o.t.Fatal(err)
 		}
 	}
 }
 
+func (o *office) deliverTo(drop mailstore.DropID, text string) error {
+	d, err := o.store.Begin(context.Background(), mailstore.Envelope{Sender: "sender@example.com"})
+	if err != nil {
+		return err
+	}
+	defer d.Abort()
+	if _, err := io.WriteString(d, text); err != nil {
+		return err
+	}
+	_, err = d.Commit(context.Background(), []mailstore.Recipient{{Drop: drop}})
+	return err
+}
+
 // A client speaks POP3 by hand.
 type client struct {
-	t *testing.T
+	t testing.TB
 	net.Conn
 	r        *bufio.Reader
 	greeting string
