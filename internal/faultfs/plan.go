@@ -19,7 +19,7 @@ const (
 	Read    Kind = "read"
 	Write   Kind = "write"
 	Stat    Kind = "stat"
-	Sync    Kind = "sync" // of a file's content
+	Sync    Kind = "sync"    // of a file's content
 	Close   Kind = "close"   // of a file that was made
 	Release Kind = "release" // of a file opened for reading
 	Mkdir   Kind = "mkdir"
