@@ -72,6 +72,8 @@ const (
 	redacted = "[secret]"
 	// maxValue is how much of one value is written. A line is cut nowhere else, so values are what bounds it.
 	maxValue = 1024
+	// maxStack is the same for the stack of a panic, attribute "stack": it is long, and has numbers only.
+	maxStack = 16 << 10
 )
 
 // secretParts are parts of attribute names, secretNames whole ones, that promise a secret or content.
@@ -103,11 +105,15 @@ func safe(key string, v slog.Value) slog.Value {
 	if holdsSecret(key) {
 		return slog.StringValue(redacted)
 	}
+	most := maxValue
+	if key == "stack" {
+		most = maxStack
+	}
 	switch v.Kind() {
 	case slog.KindString:
-		return slog.StringValue(cut(v.String()))
+		return slog.StringValue(cut(v.String(), most))
 	case slog.KindAny:
-		return slog.StringValue(cut(safeText(v.Any())))
+		return slog.StringValue(cut(safeText(v.Any()), most))
 	}
 	return v
 }
@@ -170,12 +176,12 @@ func nilPointer(v any) bool {
 	return r.Kind() == reflect.Pointer && r.IsNil()
 }
 
-func cut(s string) string {
-	if len(s) <= maxValue {
+func cut(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	end := maxValue
-	for end > maxValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
 		end--
 	}
 	return fmt.Sprintf("%s...[%d octets]", s[:end], len(s))

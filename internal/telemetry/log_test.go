@@ -86,6 +86,16 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestStackIsKept(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	NewLog(&b, LogOptions{}).Error("panic", "stack", strings.Repeat("x", 10*maxValue), "other", strings.Repeat("y", 2*maxValue))
+	NewLog(&b, LogOptions{}).Error("panic", "stack", strings.Repeat("z", 2*maxStack))
+	if x, y, z := strings.Count(b.String(), "x"), strings.Count(b.String(), "y"), strings.Count(b.String(), "z"); x != 10*maxValue || y != maxValue || z != maxStack {
+		t.Errorf("%d, %d and %d octets are kept", x, y, z)
+	}
+}
+
 func TestJournalPriorities(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
