@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postamt/postamt/internal/account"
+	"github.com/postamt/postamt/internal/office"
+	"github.com/postamt/postamt/internal/terminal"
+)
+
+// A passwordSource is where a new password comes from. It never comes from the command line, which others can see.
+type passwordSource struct{ stdin, generate bool }
+
+func (s *passwordSource) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.stdin, "password-stdin", false, "read the password from standard input, one line")
+	cmd.Flags().BoolVar(&s.generate, "generate", false, "make a strong password and print it once")
+	cmd.MarkFlagsMutuallyExclusive("password-stdin", "generate")
+}
+
+func (s *passwordSource) get(a *app, name string) (string, error) {
+	switch {
+	case s.generate:
+		return account.GeneratePassword(), nil
+	case s.stdin:
+		return terminal.PasswordFrom(a.in)
+	}
+	return a.notes.NewPassword("New password for " + terminal.Printable(name) + ": ")
+}
+
+func newAccountAdd(a *app) *cobra.Command {
+	var source passwordSource
+	var none bool
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add an account; asks for its password",
+		Long: `Add makes an account and its maildrop. NAME is what people sign in with: a local part ("bob") or a whole
+address ("bob@example.com"). Case does not matter.`,
+		Example: "  postamt account add bob\n  postamt account add --generate bob@example.com\n  pass show bob | postamt account add --password-stdin bob",
+		Args:    exactly("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := account.NormalizeName(args[0]); err != nil {
+				return err
+			}
+			return a.withVault(cmd.Context(), func(v *office.Vault) error {
+				// Look first, so that nobody thinks of a password in vain.
+				if _, err := v.Accounts.Get(cmd.Context(), args[0]); err == nil {
+					return named(args[0], account.ErrExists)
+				}
+				var password string
+				var err error
+				if !none {
+					if password, err = source.get(a, args[0]); err != nil {
+						return err
+					}
+				}
+				added, err := v.Accounts.Add(cmd.Context(), args[0])
+				if err != nil {
+					return named(args[0], err)
+				}
+				if !none {
+					if err := v.Accounts.SetPassword(cmd.Context(), added.Name, password); err != nil {
+						_, undo := v.Accounts.Remove(cmd.Context(), added.Name)
+						return errors.Join(named(added.Name, err), undo)
+					}
+				}
+				if err := a.print("account %s added\n", added.Name); err != nil || !source.generate {
+					return err
+				}
+				return a.print("password: %s\n", password)
+			})
+		},
+	}
+	source.flags(cmd)
+	cmd.Flags().BoolVar(&none, "no-password", false, "set none: mail is taken in, nobody can sign in")
+	cmd.MarkFlagsMutuallyExclusive("no-password", "password-stdin")
+	cmd.MarkFlagsMutuallyExclusive("no-password", "generate")
+	return cmd
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/postamt/postamt/internal/office"
+)
+
+func newAccountSetPassword(a *app) *cobra.Command {
+	var source passwordSource
+	cmd := &cobra.Command{
+		Use:   "set-password NAME",
+		Short: "Change a password; asks for the new one",
+		Long:  "The old password stops working at once. Sessions that are open go on.",
+		Args:  exactly("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withVault(cmd.Context(), func(v *office.Vault) error {
+				found, err := v.Accounts.Get(cmd.Context(), args[0])
+				if err != nil {
+					return named(args[0], err)
+				}
+				password, err := source.get(a, found.Name)
+				if err != nil {
+					return err
+				}
+				if err := v.Accounts.SetPassword(cmd.Context(), found.Name, password); err != nil {
+					return named(found.Name, err)
+				}
+				if err := a.print("password of %s changed\n", found.Name); err != nil || !source.generate {
+					return err
+				}
+				return a.print("password: %s\n", password)
+			})
+		},
+	}
+	source.flags(cmd)
+	return cmd
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/office"
+	"github.com/postamt/postamt/internal/terminal"
+)
+
+// app is what all commands share.
+type app struct {
+	in        io.Reader
+	out, errs io.Writer
+
+	// term is standard output for people (tables), notes is standard error (progress).
+	term, notes *terminal.Terminal
+
+	configPath string
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "postamt",
+		Short: "A post office: mail in over LMTP, kept safe, out over POP3",
+		Long: `Postamt takes mail in over LMTP (from Postfix, Exim and others), keeps it safe in one folder, and hands it
+out over POP3.
+
+Try it:   postamt demo
+Run it:   postamt account add bob; postamt serve
+
+` + exitHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errs)
+	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "",
+		"configuration `file` (default: $POSTAMT_CONFIG, ./postamt.toml, /etc/postamt/postamt.toml, or none)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, cmd.CommandPath())
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run it:"},
+		&cobra.Group{ID: "accounts", Title: "Accounts:"},
+		&cobra.Group{ID: "mail", Title: "Mail:"},
+		&cobra.Group{ID: "care", Title: "Look after it:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("run", newDemo(a), newServe(a), newReload(a))
+	add("accounts", newAccount(a))
+	add("mail", newDeliver(a), newImport(a), newUndelete(a))
+	add("care", newConfig(a), newStore(a), newVersion(a))
+	root.AddCommand(newMan(a, root))
+	return root
+}
+
+// load reads the configuration and prints what is unwise in it.
+func (a *app) load() (*config.Loaded, error) {
+	l, err := config.Load(a.configPath)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range l.Warnings {
+		_, _ = fmt.Fprintf(a.errs, "postamt: warning: %s\n", w)
+	}
+	return l, nil
+}
+
+// open opens the data folder. It works beside a running daemon.
+func (a *app) open(ctx context.Context) (*office.Vault, *config.Loaded, error) {
+	l, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := office.OpenVault(ctx, &l.Config)
+	return v, l, err
+}
+
+// withVault runs fn on the open data folder and closes it.
+func (a *app) withVault(ctx context.Context, fn func(*office.Vault) error) error {
+	v, _, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(v), v.Close())
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%s does not know %q", cmd.CommandPath(), args[0])
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		text += fmt.Sprintf(", did you mean %q?", similar[0])
+	}
+	return usage("%s; see %s --help", text, cmd.CommandPath())
+}
+
+// exactly wants as many arguments as there are names.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usage("%s wants %s; see %s --help", cmd.CommandPath(), names[len(args)], cmd.CommandPath())
+		case len(args) > len(names):
+			return usage("%s: %q is too much; see %s --help", cmd.CommandPath(), args[len(names)], cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// print writes to standard output. A full disk or a closed pipe there is an error like any other.
+func (a *app) print(format string, args ...any) error {
+	if _, err := fmt.Fprintf(a.out, format, args...); err != nil {
+		return failure("standard output cannot be written: %w", err)
+	}
+	return nil
+}
