@@ -66,3 +66,18 @@ func ExampleNormalizeName() {
 	// alice@example.org <nil>
 	// account: the name "alice smith" has a space
 }
+
+func ExampleNewHasher() {
+	_, err := NewHasher(HasherOptions{Argon2: Argon2{Memory: 64 << 20, Passes: 3}, Concurrency: 4})
+	fmt.Println(err)
+	_, err = NewHasher(HasherOptions{Argon2: Argon2{Memory: 4 << 30}})
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// account: argon2 memory of 4294967296 octets is not between 64 KiB and 1 GiB
+}
+
+func ExampleGeneratePassword() {
+	fmt.Println(len(GeneratePassword()), "signs in seven groups of four")
+	// Output: 34 signs in seven groups of four
+}

@@ -275,6 +275,28 @@ func TestPasswordSystemFault(t *testing.T) {
 	}
 }
 
+// A hash that is damaged is a fault of the system, which an operator hears of, and not a wrong password.
+func TestPasswordDamagedHash(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	g := newGuardTest(t, GuardOptions{Throttle: ThrottleOptions{FreePerAccount: 1, FreePerAddress: 1}}, SQLOptions{})
+	err := g.db.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE accounts SET argon2id = 'damaged', scram_sha_256 = 'damaged' WHERE id = ?", g.alice.ID)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 { // which does not count as guessing
+		if _, err := g.Password(ctx, atHome, "", "alice", "tanstaaf"); err == nil || errors.Is(err, sasl.ErrCredentials) || strings.Contains(err.Error(), "tanstaaf") {
+			t.Fatalf("password: %v", err)
+		}
+		if _, _, err := g.Scram(ctx, atHome, "", "alice", "SHA-256"); !errors.Is(err, errSCRAMText) {
+			t.Fatalf("SCRAM: %v", err)
+		}
+	}
+}
+
 // A sign-in brings what is kept of the password up to what the configuration says now.
 func TestPasswordIsHashedAnew(t *testing.T) {
 	t.Parallel()

@@ -2,11 +2,13 @@ package account
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/postamt/postamt/internal/catalog"
+	"github.com/postamt/postamt/sasl"
 )
 
 func TestLastSignIn(t *testing.T) {
@@ -45,6 +47,23 @@ func TestLastSignIn(t *testing.T) {
 	}
 	if n := g.db.Stats().Calls - calls; n != 1 {
 		t.Errorf("%d writes, want 1", n)
+	}
+}
+
+func TestLastSignInBySCRAM(t *testing.T) {
+	t.Parallel()
+	g := newGuardTest(t, GuardOptions{}, SQLOptions{})
+	if _, err := scram(t, g.Guard, sasl.SHA256, "", "alice", "tanstaaf"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := scram(t, g.Guard, sasl.SHA256, "", "bob", "tanstaaf"); !errors.Is(err, ErrDisabled) {
+		t.Fatal(err)
+	}
+	g.Close()
+	for name, want := range map[string]bool{"alice": true, "bob": false, "carol": false} {
+		if a, err := g.dir.Get(context.Background(), name); err != nil || !a.LastSignIn.IsZero() != want {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
 	}
 }
 
