@@ -28,10 +28,24 @@ type BackendFixture struct {
 // test; it cleans up by tb.Cleanup.
 func Backend(t *testing.T, newFixture func(tb testing.TB) BackendFixture) {
 	t.Helper()
-	for _, tt := range []struct {
-		name string
-		run  func(*backendTest)
-	}{
+	for _, tt := range backendTests() {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := &backendTest{TB: t, BackendFixture: newFixture(t), conn: connOf(t)}
+			b.account("ann")
+			tt.run(b)
+		})
+	}
+}
+
+// A namedTest is one test of the suite.
+type namedTest struct {
+	name string
+	run  func(*backendTest)
+}
+
+func backendTests() []namedTest {
+	return []namedTest{
 		{"Password", (*backendTest).password},
 		{"Secret", (*backendTest).secret},
 		{"SCRAM", (*backendTest).scram},
@@ -48,20 +62,12 @@ func Backend(t *testing.T, newFixture func(tb testing.TB) BackendFixture) {
 		{"LockAfterCancel", (*backendTest).cancelled},
 		{"AccountsApart", (*backendTest).apart},
 		{"Restart", (*backendTest).restart},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			b := &backendTest{T: t, BackendFixture: newFixture(t)}
-			b.conn = connOf(t)
-			b.account("ann")
-			tt.run(b)
-		})
 	}
 }
 
-// backendTest is one test of the suite. Its methods fail the test on any error that they do not return.
+// backendTest is one run of a test of the suite. Its methods fail the test on any error that they do not return.
 type backendTest struct {
-	*testing.T
+	testing.TB
 	BackendFixture
 	conn *pop3server.Conn
 }
@@ -158,7 +164,7 @@ func (b *backendTest) look() []string {
 }
 
 // connOf returns the Conn of a connection that stays open until the end of the test, for backends that want to ask it.
-func connOf(t *testing.T) *pop3server.Conn {
+func connOf(t testing.TB) *pop3server.Conn {
 	t.Helper()
 	seen := make(chan *pop3server.Conn, 1)
 	srv := pop3server.New(pop3server.Options{Backend: connBackend(seen)})

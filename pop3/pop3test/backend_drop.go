@@ -120,21 +120,22 @@ func (b *backendTest) read(d pop3server.Maildrop, list pop3server.Listing, i int
 	if body.Form != pop3server.FormText && body.Size != list.Size(i) {
 		b.Errorf("message %d: Body.Size is %d, the listing says %d", i, body.Size, list.Size(i))
 	}
-	if h := body.Header; h != 0 && (h > int64(len(octets)) || !endsHeader(octets[:h])) {
+	if h := body.Header; h != 0 && h != int64(headerEnd(octets)) {
 		b.Errorf("message %d: Header is %d, which is not the end of the first empty line", i, h)
 	}
 	return content
 }
 
-// endsHeader reports whether b is a header: lines, then the first empty one, or everything if there is none.
-func endsHeader(b []byte) bool {
-	for line := range bytes.Lines(b) {
-		b = b[len(line):]
+// headerEnd returns the octets up to and including the first empty line, or all if there is none.
+func headerEnd(message []byte) int {
+	n := 0
+	for line := range bytes.Lines(message) {
+		n += len(line)
 		if len(bytes.TrimRight(line, "\r\n")) == 0 {
-			return len(b) == 0
+			break
 		}
 	}
-	return true
+	return n
 }
 
 // uniqueIDs: 1 to 70 octets of 0x21 to 0x7E, different for equal messages, kept, never given again (RFC 1939 §7).
