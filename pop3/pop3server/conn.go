@@ -100,6 +100,9 @@ func (c *Conn) TLS() (state tls.ConnectionState, ok bool) {
 	return c.tls.ConnectionState(), true
 }
 
+// ImplicitTLS reports whether the connection came in over ServeTLS or ServeConnTLS: TLS from the first octet.
+func (c *Conn) ImplicitTLS() bool { return c.implicitTLS }
+
 // secure reports whether TLS is active. Only the connection's goroutine sets it, so that one need not lock.
 func (c *Conn) secure() bool { return c.tls != nil }
 
