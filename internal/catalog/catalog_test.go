@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +122,7 @@ func TestWritesShareACommit(t *testing.T) {
 		})
 	}
 	for db.Waiting() < n {
-		runtime.Gosched() // until all of them stand in the queue
+		yield() // until all of them stand in the queue
 	}
 	close(release)
 	wg.Wait()
@@ -165,7 +164,7 @@ func TestBatchIsBounded(t *testing.T) {
 		})
 	}
 	for db.Waiting() < 9 {
-		runtime.Gosched()
+		yield()
 	}
 	close(release)
 	wg.Wait()
@@ -192,7 +191,7 @@ func TestQueueIsBoundedAndCanBeLeft(t *testing.T) {
 		wg.Go(func() { results <- db.Write(ctx, never) })
 	}
 	for db.Waiting() < 1 {
-		runtime.Gosched()
+		yield()
 	}
 	cancel()
 	for range 5 {

@@ -172,22 +172,22 @@ func (w *writer) transaction(batch []*call) error {
 		w.conn = c
 	}
 	if err := w.conn.do("BEGIN IMMEDIATE"); err != nil {
-		w.rollback()
+		w.rollback(err)
 		return err
 	}
 	var err error
 	if len(batch) == 1 {
 		batch[0].run(w.conn)
 		if batch[0].err != nil {
-			w.rollback()
+			w.rollback(batch[0].err)
 			return nil
 		}
 	} else if err = w.savepoints(batch); err != nil {
-		w.rollback()
+		w.rollback(err)
 		return err
 	}
 	if err = w.conn.do("COMMIT"); err != nil {
-		w.rollback()
+		w.rollback(err)
 		return fmt.Errorf("catalog: commit: %w", err)
 	}
 	w.db.commits.Add(1)
@@ -218,8 +218,13 @@ func (w *writer) savepoints(batch []*call) error {
 	return nil
 }
 
-// rollback leaves the connection without a transaction, or drops it if that cannot be had.
-func (w *writer) rollback() {
+// rollback leaves the connection without a transaction, or drops it: if that cannot be had, and after faults that a
+// connection may hold on to. One that was opened while the disk was read-only stays read-only.
+func (w *writer) rollback(cause error) {
+	if errors.Is(cause, ErrReadOnly) || errors.Is(cause, ErrIO) || errors.Is(cause, ErrCorrupt) {
+		w.dropConn()
+		return
+	}
 	// After some faults SQLite has rolled back by itself, and ROLLBACK fails; BEGIN tells whether all is well.
 	_ = w.conn.do("ROLLBACK")
 	if w.conn.do("BEGIN") != nil || w.conn.do("ROLLBACK") != nil {

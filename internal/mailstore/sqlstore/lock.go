@@ -15,7 +15,7 @@ import (
 // nothing has to be cleaned up. The files are empty.
 //
 // The kernel keeps the locks of a file in a list which each operation walks, so they are spread over several files:
-// with 10,000 sessions open, a list has some 600 entries at most.
+// with 10,000 sessions open, a list has some 160 entries.
 type lockTable struct {
 	folder string
 	mu     sync.Mutex
@@ -24,7 +24,7 @@ type lockTable struct {
 	closed bool
 }
 
-const lockFiles = 16
+const lockFiles = 64
 
 func openLocks(folder string) (*lockTable, error) {
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
