@@ -103,6 +103,10 @@ func (c *Conn) next() error {
 	began := time.Now()
 	cmd, err := c.do(line)
 	ended := c.settle(err)
+	var why *endError
+	if errors.As(err, &why) && why.reason == ReasonQuit {
+		err = why.err // of the update, if it failed
+	}
 	hook(c, cmd.verb, time.Since(began), err)
 	return ended
 }
