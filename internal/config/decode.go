@@ -21,12 +21,17 @@ func decode(text string, c *Config, p *problems) {
 		p.add("", "is larger than %v, this is not a configuration file", Size(maxFile))
 		return
 	}
+	lines, deep := lineIndex(text)
+	if deep {
+		p.add("", "has something nested more than %d levels deep, this is not a configuration file", maxNesting)
+		return
+	}
 	tree := make(map[string]any)
 	if _, err := toml.Decode(text, &tree); err != nil {
 		p.errors = append(p.errors, syntaxProblem(p.file, err))
 		return
 	}
-	p.lines = lineIndex(text)
+	p.lines = lines
 	d := decoder{p}
 	d.table("", tree, reflect.ValueOf(c).Elem())
 }

@@ -200,7 +200,8 @@ func (h host) dataDir() (string, error) {
 
 // checkFiles refuses certificates that cannot be read, with the line that names them.
 func (l *Loaded) checkFiles(path string, text []byte) error {
-	p := &problems{file: path, lines: lineIndex(string(text))}
+	lines, _ := lineIndex(string(text))
+	p := &problems{file: path, lines: lines}
 	for i, pair := range l.TLS.Certificates {
 		for _, f := range [...]struct{ key, file string }{{"cert", pair.Cert}, {"key", pair.Key}} {
 			if _, err := readFile(f.file); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
@@ -120,7 +121,7 @@ func TestTooLargeFile(t *testing.T) {
 
 func TestLineIndex(t *testing.T) {
 	t.Parallel()
-	got := lineIndex(`# comment [no.table]
+	got, deep := lineIndex(`# comment [no.table]
 a = "x # not a comment [b]"
 "quoted.key".'lit' = 'it\'
 text = """
@@ -150,8 +151,30 @@ x = 2
 		"table": 15, "table.sub": 15, "table.sub.k": 16,
 		"many": 17, "many[0]": 17, "many[0].x": 18, "many[0].inner": 19, "many[0].inner.y": 20, "many[1]": 21, "many[1].x": 22,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	if diff := cmp.Diff(want, got); diff != "" || deep {
+		t.Errorf("deep: %v (-want +got)\n%s", deep, diff)
+	}
+}
+
+// Texts that would take the TOML module minutes are refused before they come to it.
+func TestNesting(t *testing.T) {
+	t.Parallel()
+	const want = "p.toml: has something nested more than 32 levels deep, this is not a configuration file"
+	for name, text := range map[string]string{
+		"arrays":        "x = " + strings.Repeat("[", maxFile-10),
+		"inline tables": "x = " + strings.Repeat("{a=", 80_000),
+		"a key":         strings.Repeat("a.", 120_000) + "a = 1",
+		"a header":      "[" + strings.Repeat("a.", 120_000) + "a]",
+	} {
+		start := time.Now()
+		_, err := Parse("p.toml", []byte(text))
+		if err == nil || err.Error() != want || time.Since(start) > 10*time.Second {
+			t.Errorf("%s: after %v: %v", name, time.Since(start), err)
+		}
+	}
+	ok := "x = " + strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting)
+	if _, err := Parse("p.toml", []byte(ok)); err == nil || err.Error() == want {
+		t.Errorf("%d levels: %v", maxNesting, err)
 	}
 }
 
@@ -175,11 +198,14 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("what Show wrote reads otherwise (-want +got)\n%s", diff)
 			}
 		}
+		lines, deep := lineIndex(string(b))
+		if deep {
+			return
+		}
 		tree := make(map[string]any)
 		if _, err := toml.Decode(string(b), &tree); err != nil {
 			return
 		}
-		lines := lineIndex(string(b))
 		most := strings.Count(string(b), "\n") + 1
 		for _, path := range paths("", tree, 0) {
 			if n := lines[path]; n < 1 || n > most {

@@ -6,12 +6,13 @@ import (
 )
 
 // lineIndex finds the line on which each key of a TOML text stands: "pop3.listen", "pop3.listen[1]" for an element,
-// "tls.certificates[0].cert" inside an array of tables. The TOML module reports positions of syntax errors only. The
-// text must have passed that module's parser already; on any other text the index is incomplete, never wrong by a panic.
-func lineIndex(text string) map[string]int {
+// "tls.certificates[0].cert" inside an array of tables. The TOML module reports positions of syntax errors only. On text
+// that is not TOML the index ends where the mistake is. It also tells whether something is nested deeper than maxNesting;
+// that part is then not in the index. The module takes minutes for some such texts of 200 KiB.
+func lineIndex(text string) (lines map[string]int, deep bool) {
 	s := &lineScanner{text: text, line: 1, lines: make(map[string]int), tables: make(map[string]int)}
 	s.document()
-	return s.lines
+	return s.lines, s.deep
 }
 
 // maxNesting bounds the recursion of lineScanner. No key of ours is nested deeper than four.
@@ -24,6 +25,7 @@ type lineScanner struct {
 	lines map[string]int
 	// tables counts the [[headers]] of each array of tables.
 	tables map[string]int
+	deep   bool
 }
 
 func (s *lineScanner) document() {
@@ -72,7 +74,7 @@ func (s *lineScanner) value(path string, depth int) {
 	s.blank(false)
 	s.note(path)
 	if depth > maxNesting {
-		s.pos = len(s.text)
+		s.tooDeep()
 		return
 	}
 	switch {
@@ -135,7 +137,16 @@ func (s *lineScanner) keys() []string {
 		if !s.take(".") {
 			return keys
 		}
+		if len(keys) > maxNesting {
+			s.tooDeep()
+			return nil
+		}
 	}
+}
+
+// tooDeep ends the scan.
+func (s *lineScanner) tooDeep() {
+	s.pos, s.deep = len(s.text), true
 }
 
 // resolve makes the path of a header; a part that names an array of tables means its last element.
