@@ -64,8 +64,8 @@ func (m *Message) Octets() int64 { return m.dot.Octets() }
 // Read reads the message. It returns io.EOF after the terminating line only; a message that was cut off ends with a
 // *ConnError.
 func (m *Message) Read(p []byte) (int, error) {
-	if m.err != nil {
-		return 0, m.err
+	if err := m.check(); err != nil {
+		return 0, err
 	}
 	n, err := m.dot.Read(p)
 	if err != nil {
@@ -77,11 +77,11 @@ func (m *Message) Read(p []byte) (int, error) {
 // WriteTo writes the rest of the message to w without copying it. After an error of w the message cannot be read on, and
 // should be closed.
 func (m *Message) WriteTo(w io.Writer) (int64, error) {
-	if m.err != nil {
-		if m.err == io.EOF {
+	if err := m.check(); err != nil {
+		if err == io.EOF {
 			return 0, nil
 		}
-		return 0, m.err
+		return 0, err
 	}
 	out := sink{w: w}
 	n, err := m.dot.WriteTo(&out)
@@ -96,6 +96,14 @@ func (m *Message) WriteTo(w io.Writer) (int64, error) {
 		err = nil
 	}
 	return n, err
+}
+
+// check returns what there is to say instead of more octets.
+func (m *Message) check() error {
+	if m.err == nil && m.c.err != nil {
+		m.err = m.c.err // the session ended while the message was open
+	}
+	return m.err
 }
 
 // sink remembers the error of a writer, to tell it from the reader's.
