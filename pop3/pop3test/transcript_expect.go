@@ -98,7 +98,7 @@ func (p *dialogue) search(v *visit, s transcriptStep) error {
 		if err != nil {
 			return err
 		}
-		if len(v.searched) == MaxTranscriptLines {
+		if len(v.searched) == MaxTranscriptLines && line != "." {
 			return errors.New("the response has too many lines")
 		}
 		v.searched = append(v.searched, line)
