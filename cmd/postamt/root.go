@@ -62,7 +62,7 @@ Run it:   postamt account add bob; postamt serve
 	}
 	add("run", newDemo(a), newServe(a), newReload(a))
 	add("accounts", newAccount(a))
-	add("mail", newDeliver(a), newImport(a), newUndelete(a))
+	add("mail", newDeliver(a), newImport(a), newExport(a), newUndelete(a))
 	add("care", newConfig(a), newStore(a), newVersion(a))
 	root.AddCommand(newMan(a, root))
 	return root
