@@ -85,11 +85,13 @@ func (s *lineScanner) value(path string, depth int) {
 	case s.peek() == '"' || s.peek() == '\'':
 		s.quoted()
 	case s.take("["):
-		for i := 0; s.inside(']'); i++ {
+		for i, start := 0, -1; s.inside(']') && s.pos != start; i++ {
+			start = s.pos
 			s.value(path+"["+strconv.Itoa(i)+"]", depth+1)
 		}
 	case s.take("{"):
-		for s.inside('}') {
+		for start := -1; s.inside('}') && s.pos != start; {
+			start = s.pos
 			s.assignment(path, depth+1)
 		}
 	default:
