@@ -10,6 +10,12 @@ import (
 // that is not TOML the index ends where the mistake is. It also tells whether something is nested deeper than maxNesting;
 // that part is then not in the index. The module takes minutes for some such texts of 200 KiB.
 func lineIndex(text string) (lines map[string]int, deep bool) {
+	for _, bom := range []string{"\xff\xfe", "\xfe\xff", "\xef\xbb\xbf"} { // the module ignores them, too
+		if rest, ok := strings.CutPrefix(text, bom); ok {
+			text = rest
+			break
+		}
+	}
 	s := &lineScanner{text: text, line: 1, lines: make(map[string]int), tables: make(map[string]int)}
 	s.document()
 	return s.lines, s.deep
