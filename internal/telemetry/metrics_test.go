@@ -240,6 +240,64 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// A client that does not finish its question, or does not ask another, is cut off.
+func TestSlowClientsAreCut(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, sends string
+		after       time.Duration
+	}{
+		{"no question", "", 5 * time.Second},
+		{"half a question", "GET /healthz HTTP/1.1\r\nHost: a", 5 * time.Second},
+		{"no next question", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 2 * time.Minute},
+		{"endless header", "GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 64<<10), 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			l := &pipeListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+			l.conns <- far
+			s := NewServer(NewMetrics(Build{}), NewHealth(nil, nil), nil)
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(l) }()
+			start := time.Now()
+			go func() { _, _ = io.WriteString(near, tt.sends) }()
+			if _, err := io.Copy(io.Discard, near); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			// After a header that is too large, net/http lingers for half a second.
+			if took := time.Since(start); took < tt.after || took > tt.after+time.Second {
+				t.Errorf("%s: cut after %v, want %v", tt.name, took, tt.after)
+			}
+			near.Close()
+			if err := s.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// pipeListener accepts connections made elsewhere.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error { close(l.closed); return nil }
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
 // Idle connections take slots; when all are taken, the next one waits until one is free, and Close ends the waiting.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,7 @@ type Certificates struct {
 	pairs  []Pair
 	stamps []stamp   // of the files when they were last read, whether or not they were any good
 	warned time.Time // when an expiry was last warned of
+	failed string    // what the last reload by Run failed with
 }
 
 const (
@@ -152,9 +153,13 @@ func (c *Certificates) poll() {
 		return
 	}
 	if err := c.load(c.pairs); err != nil {
-		c.opt.Log.Warn("changed certificates cannot be used, the old ones stay in use", "err", err)
+		if err.Error() != c.failed {
+			c.failed = err.Error()
+			c.opt.Log.Warn("new certificates cannot be used, the old ones stay in use", "err", err)
+		}
 		return
 	}
+	c.failed = ""
 	c.opt.Log.Info("certificates changed and loaded")
 }
 

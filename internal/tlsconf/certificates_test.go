@@ -126,6 +126,11 @@ func TestSelfSignedIsMadeAnew(t *testing.T) {
 		keeps bool
 		why   string
 	}{
+		{"public file removed", func(t *testing.T, file string, _ *Options) {
+			if err := os.Remove(filepath.Join(filepath.Dir(file), selfSignedPublic)); err != nil {
+				t.Fatal(err)
+			}
+		}, true, ""},
 		{"nothing happened", func(*testing.T, string, *Options) {}, true, ""},
 		{"31 days before its end", func(_ *testing.T, _ string, opt *Options) {
 			opt.Now = func() time.Time { return time.Now().Add(selfSignedLife - clockSkew - 31*24*time.Hour) }

@@ -1,6 +1,7 @@
 package tlsconf
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -41,7 +42,11 @@ func (c *Certificates) loadSelfSigned() ([]*certificate, []stamp, error) {
 	if err != nil {
 		return nil, stamps, err
 	}
-	if why != "" {
+	if why == "" {
+		if err := c.publish(cert); err != nil { // it is only for people
+			c.opt.Log.Warn("the self-signed certificate cannot be written for mail programs", "err", err)
+		}
+	} else {
 		place := os.Rename
 		if why == whyNone {
 			place = os.Link // does not replace: if another process was faster, its certificate is taken
@@ -109,12 +114,18 @@ func (c *Certificates) makeSelfSigned(path string, place func(from, to string) e
 	if err != nil {
 		return nil, err
 	}
-	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.tls.Leaf.Raw})
-	if err := writeFile(filepath.Join(c.opt.Dir, selfSignedPublic), public, 0o644, os.Rename); err != nil {
-		return nil, err
-	}
 	cert.info.SelfSigned = true
-	return cert, nil
+	return cert, c.publish(cert)
+}
+
+// publish writes the certificate alone, unless it is there already.
+func (c *Certificates) publish(cert *certificate) error {
+	path := filepath.Join(c.opt.Dir, selfSignedPublic)
+	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.tls.Leaf.Raw})
+	if there, err := readPEM(path); err == nil && bytes.Equal(there, public) {
+		return nil
+	}
+	return writeFile(path, public, 0o644, os.Rename)
 }
 
 // generate returns a new certificate with its key.
