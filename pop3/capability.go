@@ -135,14 +135,14 @@ func (cs Capabilities) LoginDelay() (delay time.Duration, perUser, ok bool) {
 		return 0, false, false
 	}
 	n, ok := ParseOctets(c.Params[0])
-	if !ok || n > int64(maxSeconds) {
+	if !ok || n > int64(maxDelay) {
 		return 0, false, false
 	}
 	return time.Duration(n) * time.Second, hasUser(c), true
 }
 
-// maxSeconds is how many seconds a time.Duration can hold.
-const maxSeconds = (1<<63 - 1) / time.Second
+// maxDelay is how many seconds a time.Duration can hold.
+const maxDelay = (1<<63 - 1) / time.Second
 
 // Never is the retention of messages that the server does not remove on its own.
 const Never = -1

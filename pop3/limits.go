@@ -36,9 +36,19 @@ func ValidUID[T string | []byte](uid T) bool {
 	return visible(uid)
 }
 
-// visible reports whether all octets of s are visible ASCII.
+// visible reports whether all octets of s are visible ASCII. UIDL asks it for each message, so it looks at eight octets at
+// a time: subtracting 0x21 borrows into the top bit of those below, adding 1 carries 0x7F there.
 func visible[T string | []byte](s T) bool {
-	for i := range len(s) {
+	const low, high = 0x2121212121212121, 0x0101010101010101
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		if (x|(x-low)|(x+high))&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for ; i < len(s); i++ {
 		if s[i] < 0x21 || s[i] > 0x7E {
 			return false
 		}

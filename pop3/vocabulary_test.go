@@ -108,8 +108,12 @@ func TestResponseCodeIs(t *testing.T) {
 		a, b pop3.ResponseCode
 		want bool
 	}{
-		{"SYS/TEMP", "SYS/TEMP", true}, {"sys/temp/disk", "SYS/TEMP", true}, {"SYS/TEMPER", "SYS/TEMP", false}, {"SYS", "SYS/TEMP", false},
-		{"AUTH", "", false}, {"", "AUTH", false},
+		{"SYS/TEMP", "SYS/TEMP", true},
+		{"sys/temp/disk", "SYS/TEMP", true},
+		{"SYS/TEMPER", "SYS/TEMP", false},
+		{"SYS", "SYS/TEMP", false},
+		{"AUTH", "", false},
+		{"", "AUTH", false},
 	} {
 		if got := tt.a.Is(tt.b); got != tt.want {
 			t.Errorf("%q.Is(%q) = %v", tt.a, tt.b, got)
@@ -159,7 +163,12 @@ func TestCapabilityCheck(t *testing.T) { // S-131, S-146
 		}
 	}
 	bad := []pop3.Capability{
-		{}, {Name: "A B"}, {Name: "X.Y"}, {Name: "OURS"}, {Name: "SASL", Params: []string{""}}, {Name: "SASL", Params: []string{"A\r\nB"}},
+		{},
+		{Name: "A B"},
+		{Name: "X.Y"},
+		{Name: "OURS"},
+		{Name: "SASL", Params: []string{""}},
+		{Name: "SASL", Params: []string{"A\r\nB"}},
 		{Name: "X", Params: []string{strings.Repeat("x", 509)}},
 	}
 	for _, c := range bad {

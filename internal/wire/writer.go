@@ -30,13 +30,12 @@ type Writer struct {
 	buf *Buffer
 	n   int
 	err error
-	out int64
 }
 
 // NewWriter returns a Writer over w.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
-// Reset makes the Writer write to w; what is buffered is thrown away, the count of octets goes on.
+// Reset makes the Writer write to another writer; what is buffered is thrown away.
 func (w *Writer) Reset(to io.Writer) {
 	w.release()
 	w.w, w.err = to, nil
@@ -44,9 +43,6 @@ func (w *Writer) Reset(to io.Writer) {
 
 // Buffered returns the octets not yet flushed.
 func (w *Writer) Buffered() int { return w.n }
-
-// Octets returns the octets that were given to the writer under this one.
-func (w *Writer) Octets() int64 { return w.out }
 
 // Err returns the error that a write met.
 func (w *Writer) Err() error { return w.err }
@@ -104,25 +100,6 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// ReadFrom flushes and lets the writer under this one read from r by itself, if it can: that is what makes the kernel
-// copy from a file to a socket.
-func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
-	if err := w.Flush(); err != nil {
-		return 0, err
-	}
-	var n int64
-	var err error
-	if rf, ok := w.w.(io.ReaderFrom); ok {
-		n, err = rf.ReadFrom(r)
-		w.out += n
-	} else {
-		n, err = io.Copy(onlyWriter{w}, r)
-	}
-	return n, err
-}
-
-type onlyWriter struct{ io.Writer }
-
 // Flush sends what is buffered and gives the buffer back.
 func (w *Writer) Flush() error {
 	w.drain()
@@ -141,9 +118,7 @@ func (w *Writer) send(p []byte) {
 	if w.err != nil {
 		return
 	}
-	n, err := w.w.Write(p)
-	w.out += int64(n)
-	w.err = err
+	_, w.err = w.w.Write(p)
 }
 
 func (w *Writer) release() {

@@ -49,9 +49,6 @@ func TestWriter(t *testing.T) {
 	if w.buf != nil {
 		t.Error("an idle Writer holds a buffer")
 	}
-	if int(w.Octets()) != out.octets {
-		t.Errorf("Octets %d, written %d", w.Octets(), out.octets)
-	}
 }
 
 func TestWriterBigWrites(t *testing.T) {
@@ -93,45 +90,6 @@ func TestWriterErrorSticks(t *testing.T) {
 	}
 	if err := w.Flush(); err != gone || w.Err() != gone {
 		t.Errorf("Flush again: %v", err)
-	}
-}
-
-// readerFrom notes what came by ReadFrom.
-type readerFrom struct {
-	bytes.Buffer
-	calls int
-}
-
-func (r *readerFrom) ReadFrom(from io.Reader) (int64, error) {
-	r.calls++
-	return r.Buffer.ReadFrom(from)
-}
-
-func TestWriterReadFrom(t *testing.T) {
-	t.Parallel()
-	var out readerFrom
-	w := NewWriter(&out)
-	w.OK("here it comes")
-	if n, err := w.ReadFrom(strings.NewReader("body")); n != 4 || err != nil {
-		t.Fatalf("%d, %v", n, err)
-	}
-	w.End()
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if got := out.String(); got != "+OK here it comes\r\nbody.\r\n" || out.calls != 1 {
-		t.Errorf("got %q with %d calls of ReadFrom", got, out.calls)
-	}
-	if w.Octets() != int64(out.Len()) {
-		t.Errorf("Octets %d, want %d", w.Octets(), out.Len())
-	}
-	var plain countingWriter
-	w = NewWriter(&plain)
-	if n, err := w.ReadFrom(strings.NewReader("body")); n != 4 || err != nil {
-		t.Errorf("without ReadFrom: %d, %v", n, err)
-	}
-	if w.Flush(); plain.octets != 4 {
-		t.Errorf("without ReadFrom: %d octets", plain.octets)
 	}
 }
 

@@ -70,8 +70,18 @@ func TestAllocations(t *testing.T) {
 		cmd  string
 		most float64
 	}{
-		{"STAT", 0}, {"NOOP", 0}, {"LIST", 0}, {"LIST 7", 0}, {"UIDL", 0}, {"UIDL 7", 0}, {"RSET", 0}, {"RETR 1", 0}, {"TOP 1 0", 0},
-		{"TOP 1 1", 0}, {"XYZZY", 2}, {"RETR 0", 2},
+		{"STAT", 0},
+		{"NOOP", 0},
+		{"LIST", 0},
+		{"LIST 7", 0},
+		{"UIDL", 0},
+		{"UIDL 7", 0},
+		{"RSET", 0},
+		{"RETR 1", 0},
+		{"TOP 1 0", 0},
+		{"TOP 1 1", 0},
+		{"XYZZY", 2},
+		{"RETR 0", 2},
 	}
 	for _, form := range []string{"crlf", "wire"} {
 		for _, tt := range tests {

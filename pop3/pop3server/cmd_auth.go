@@ -31,7 +31,7 @@ func (c *Conn) doAuth(arg []byte) error {
 	var ir []byte
 	if hasIR {
 		if ir, err = sasl.DecodeInitialResponse(rest); err != nil {
-			return &pop3.Error{Text: "initial response is not base64", Err: misused}
+			return &pop3.Error{Text: "initial response is not base64", Err: errMisused}
 		}
 		if !m.clientFirst {
 			return errNoInitial

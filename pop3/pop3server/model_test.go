@@ -103,8 +103,10 @@ func TestModel(t *testing.T) {
 	})
 	num := rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6", "99"})
 	command := rapid.Custom(func(t *rapid.T) string {
-		verb := rapid.SampledFrom([]string{"STAT", "LIST", "LIST #", "UIDL", "UIDL #", "RETR #", "RETR #", "TOP # 0", "TOP # 1", "TOP # 3",
-			"TOP # 100", "DELE #", "DELE #", "DELE #", "NOOP", "RSET"}).Draw(t, "command")
+		verb := rapid.SampledFrom([]string{
+			"STAT", "LIST", "LIST #", "UIDL", "UIDL #", "RETR #", "RETR #", "TOP # 0", "TOP # 1", "TOP # 3",
+			"TOP # 100", "DELE #", "DELE #", "DELE #", "NOOP", "RSET",
+		}).Draw(t, "command")
 		return strings.ReplaceAll(verb, "#", num.Draw(t, "number"))
 	})
 	rapid.Check(t, func(rt *rapid.T) {

@@ -20,10 +20,10 @@ var (
 	errBadNumber   = misuse("message number must be a decimal number from 1")
 )
 
-// misused is the cause of those replies that count as bad commands.
-var misused = errors.New("pop3server: bad command")
+// errMisused is the cause of those replies that count as bad commands.
+var errMisused = errors.New("pop3server: bad command")
 
-func misuse(text string) *pop3.Error { return &pop3.Error{Text: text, Err: misused} }
+func misuse(text string) *pop3.Error { return &pop3.Error{Text: text, Err: errMisused} }
 
 // settle ends a command: it answers err, if there is one, and keeps the account of bad commands. An error that it
 // returns ends the session.
@@ -43,7 +43,7 @@ func (c *Conn) settle(err error) error {
 	}
 	e := c.wireError(err)
 	reason := ReasonRefused
-	if errors.Is(err, misused) {
+	if errors.Is(err, errMisused) {
 		reason = ReasonAbuse
 		c.bad++
 		if over(c.bad, c.s.opt.MaxBadCommands) {

@@ -144,9 +144,9 @@ func (c *Conn) readLine(limit int) ([]byte, error) {
 	case errors.Is(err, wire.ErrLineTooLong):
 		return nil, errLineTooLong
 	case errors.Is(err, wire.ErrEndlessLine):
-		return nil, &pop3.Error{Text: errLineTooLong.Text, Err: misused, Hangup: true}
+		return nil, &pop3.Error{Text: errLineTooLong.Text, Err: errMisused, Hangup: true}
 	case errors.Is(err, errTooMuch):
-		return nil, &pop3.Error{Text: "too much data before sign-in", Err: misused, Hangup: true}
+		return nil, &pop3.Error{Text: "too much data before sign-in", Err: errMisused, Hangup: true}
 	case c.isDraining():
 		return nil, end(ReasonShutdown, nil)
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -59,7 +59,7 @@ func (c *Conn) notSignedIn(mech, user string, err error) error {
 	c.s.opt.Logger.Info("POP3 sign-in failed", "conn", c.ID(), "remote", c.remote.String(), "mech", mech, "user", user, "err", err)
 	if c.fails++; c.s.opt.MaxFailedAuths >= 0 && c.fails >= c.s.opt.MaxFailedAuths {
 		e := *c.wireError(err)
-		e.Hangup, e.Err = true, fmt.Errorf("%w: %w", misused, err)
+		e.Hangup, e.Err = true, fmt.Errorf("%w: %w", errMisused, err)
 		return &e
 	}
 	return err
