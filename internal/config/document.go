@@ -98,6 +98,22 @@ func kindOf(t reflect.Type) string {
 	return "text"
 }
 
+// exampleFile stands in the reference.
+const exampleFile = `hostname = "mail.example.org"
+domains = ["example.org"]
+
+[pop3]
+listen = [":110"]
+listen_tls = [":995"]
+
+[lmtp]
+listen = ["unix:/var/spool/postfix/postamt/lmtp.sock"]
+
+[[tls.certificates]]
+cert = "/etc/postamt/tls/fullchain.pem"
+key = "/etc/postamt/tls/privkey.pem"
+`
+
 // DocMarkdown returns the reference of all keys, as it stands in docs/configure.md.
 func DocMarkdown() string {
 	var b strings.Builder
@@ -117,6 +133,7 @@ Postamt works without a configuration file. What differs from the defaults goes 
 Times are written as "90s", "10m", "36h" or "14d"; sizes as "64KiB" (1024), "50MB" (1000) or a plain number of octets.
 Relative paths start at the folder of the file, those of sockets at the data folder.
 `)
+	b.WriteString("\nA server behind Postfix, with a certificate from an authority:\n\n```toml\n" + exampleFile + "```\n")
 	for _, s := range sections() {
 		switch {
 		case s.name == "":

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -79,6 +80,28 @@ func TestDocTOML(t *testing.T) {
 		t.Errorf("not uncommented:\n%s", on.String())
 	}
 	check(strings.ReplaceAll(on.String(), "certificates = []\n", ""))
+}
+
+func TestExampleFileIsGood(t *testing.T) {
+	t.Parallel()
+	l, err := Parse("example.toml", []byte(exampleFile))
+	if err != nil || len(l.Warnings) > 0 {
+		t.Errorf("%v %v", err, l.Warnings)
+	}
+}
+
+// Programs see the keys and notations of the file.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	b, err := json.Marshal(Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"idle_timeout":"10m"`, `"max_message":"50MiB"`, `"listen_tls":["127.0.0.1:1995"]`, `"sign_in":{`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s is not in %s", want, b)
+		}
+	}
 }
 
 func TestShowMarksWhatDiffers(t *testing.T) {

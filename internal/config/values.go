@@ -108,6 +108,12 @@ func (d Duration) String() string {
 	panic("unreachable: every duration is whole nanoseconds")
 }
 
+// MarshalText is String, for JSON.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// MarshalText is String, for JSON.
+func (n Size) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
 // String formats n so that ParseSize reads it back, as short as it gets.
 func (n Size) String() string {
 	best := strconv.FormatInt(int64(n), 10)
