@@ -187,10 +187,10 @@ func TestRemoveInBatches(t *testing.T) {
 		t.Errorf("all was removed in %d transactions", got)
 	}
 	cancel()
-	fill(t, s, 3, 1000)
+	fill(t, s, 3, 300)
 	execSQL(t, s, sqlRemoveDrop, 3, []byte{}, 1) // as if it had been cut off here
 	res, err := s.Sweep(t.Context())
-	if err != nil || res.Messages != 1000 {
+	if err != nil || res.Messages != 300 {
 		t.Errorf("sweep: %+v, %v", res, err)
 	}
 	for _, table := range []string{"messages", "chunks", "packs", "deletions", "delivery_keys", "used_uids"} {
