@@ -47,6 +47,7 @@ type Office struct {
 	monitor monitor
 
 	mu      sync.Mutex // held by Reload
+	serving bool       // Run has begun
 	ports   []*port
 	current *generation
 	old     sync.WaitGroup // generations whose sessions have not ended yet
@@ -71,6 +72,9 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (_ *Office, err 
 	o.ports = inherited
 	defer func() {
 		if err != nil {
+			if o.current != nil {
+				o.current.desk.release()
+			}
 			o.release()
 		}
 	}()
@@ -126,7 +130,11 @@ func (o *Office) Run(ctx context.Context) error {
 	defer stopChores()
 
 	o.mu.Lock()
+	o.serving = true
 	o.current.serve(o.ports)
+	for _, p := range o.ports {
+		o.log.Info("open", "service", p.service, "addr", p.l.Addr().String())
+	}
 	o.mu.Unlock()
 	chores.Go(func() {
 		if err := control.Serve(choring, o.desk, o.answer); err != nil {
@@ -135,9 +143,6 @@ func (o *Office) Run(ctx context.Context) error {
 	})
 	chores.Go(func() { o.sweep(choring) })
 	chores.Go(func() { o.opt.Notify.RunWatchdog(choring, o.opt.Watchdog, o.alive) })
-	for _, p := range o.ports {
-		o.log.Info("open", "service", p.service, "addr", p.l.Addr().String())
-	}
 	o.notify(o.opt.Notify.Ready("serving"))
 
 	var err error

@@ -51,11 +51,15 @@ func (o *Office) Reload(ctx context.Context) (notes []string, err error) {
 		next.desk.release()
 		return nil, errors.New("there is no address to listen on, set pop3.listen_tls and lmtp.listen")
 	}
-	former.handOver()
+	if o.serving {
+		former.handOver()
+		o.old.Go(func() { o.retire(former) })
+		next.serve(ports)
+	} else {
+		former.desk.release()
+	}
 	closePorts(without(o.ports, ports))
 	o.ports, o.current = ports, next
-	next.serve(ports)
-	o.old.Go(func() { o.retire(former) })
 	if o.opt.SetLog != nil {
 		o.opt.SetLog(cfg.Log)
 	}
