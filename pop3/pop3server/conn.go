@@ -56,21 +56,6 @@ type Conn struct {
 
 func (s *Server) newConn(nc net.Conn, implicitTLS bool) *Conn {
 	c := &Conn{s: s, id: s.lastID.Add(1), nc: nc, implicitTLS: implicitTLS, started: time.Now()}
-	switch a := nc.RemoteAddr().(type) {
-	case *net.TCPAddr:
-		ap := a.AddrPort()
-		c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-		c.local = c.remote.Addr().IsLoopback()
-	case *net.UnixAddr:
-		c.local = true
-	default:
-		if ap, err := netip.ParseAddrPort(a.String()); err == nil {
-			c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-			c.local = c.remote.Addr().IsLoopback()
-		} else {
-			c.local = a.Network() == "pipe"
-		}
-	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.in = source{c: c, stream: nc}
 	c.out = sink{timeout: s.opt.WriteTimeout, stream: nc}
@@ -78,6 +63,28 @@ func (s *Server) newConn(nc net.Conn, implicitTLS bool) *Conn {
 	c.r.BareLF = s.opt.BareLF
 	c.w = wire.NewWriter(&c.out)
 	return c
+}
+
+// locate finds out where the other end is.
+func (c *Conn) locate() {
+	switch a := c.nc.RemoteAddr().(type) {
+	case nil:
+	case *net.TCPAddr:
+		c.setRemote(a.AddrPort())
+	case *net.UnixAddr:
+		c.local = true
+	default:
+		if ap, err := netip.ParseAddrPort(a.String()); err == nil {
+			c.setRemote(ap)
+		} else {
+			c.local = a.Network() == "pipe"
+		}
+	}
+}
+
+func (c *Conn) setRemote(ap netip.AddrPort) {
+	c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	c.local = c.remote.Addr().IsLoopback()
 }
 
 // ID returns a short text that no other connection of this process and hardly one of another has, for logs.
@@ -141,14 +148,6 @@ func (c *Conn) isDraining() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.draining
-}
-
-// leave takes the connection out of the count of its address.
-func (c *Conn) leave() {
-	if c.counted {
-		c.counted = false
-		c.s.perAddr.leave(network(c.remote.Addr()))
-	}
 }
 
 // backend returns a context for one call of the backend.

@@ -185,31 +185,45 @@ func (s *Server) finish() {
 	}
 }
 
-// admit lets a connection in, or turns it away and returns nil.
+// admit lets a connection in, or turns it away and returns nil. It asks for the address only when the connection has its
+// place, for behind some listeners that waits for the client.
 func (s *Server) admit(nc net.Conn, implicitTLS bool) *Conn {
 	c := s.newConn(nc, implicitTLS)
-	c.counted = c.remote.IsValid()
-	if c.counted && !s.perAddr.enter(network(c.remote.Addr()), s.opt.MaxConnsPerAddr) {
-		c.counted = false
-		s.refuse(c, "address", "too many connections from your address")
-		return nil
-	}
 	s.mu.Lock()
+	stopping, full := s.stopping, over(len(s.conns)+1, s.opt.MaxConns)
+	if !stopping && !full {
+		s.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
 	switch {
-	case s.stopping:
-		s.mu.Unlock()
-		c.leave()
+	case stopping:
 		s.refuse(c, "", "server is shutting down")
 		return nil
-	case over(len(s.conns)+1, s.opt.MaxConns):
-		s.mu.Unlock()
-		c.leave()
+	case full:
 		s.refuse(c, "connections", "too many connections")
 		return nil
 	}
-	s.conns[c] = struct{}{}
-	s.mu.Unlock()
+	c.locate()
+	if c.remote.IsValid() {
+		if !s.perAddr.enter(network(c.remote.Addr()), s.opt.MaxConnsPerAddr) {
+			s.forget(c)
+			s.refuse(c, "address", "too many connections from your address")
+			return nil
+		}
+		c.counted = true
+	}
 	return c
+}
+
+// forget takes a connection that has ended out of all counts.
+func (s *Server) forget(c *Conn) {
+	if c.counted {
+		c.counted = false
+		s.perAddr.leave(network(c.remote.Addr()))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
 }
 
 // Bounds on turning connections away.

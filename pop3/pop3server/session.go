@@ -23,10 +23,7 @@ func (c *Conn) run() {
 	c.release()
 	c.hangup(why)
 	c.cancel()
-	c.leave()
-	c.s.mu.Lock()
-	delete(c.s.conns, c)
-	c.s.mu.Unlock()
+	c.s.forget(c)
 
 	c.sum.Reason, c.sum.Err = why.reason, why.err
 	c.sum.OctetsIn, c.sum.OctetsOut = c.in.n, c.out.n
