@@ -123,17 +123,20 @@ func (h host) find(path string) (string, error) {
 	if path = h.getenv("POSTAMT_CONFIG"); path != "" {
 		return path, nil
 	}
+next:
 	for _, path := range []string{"postamt.toml", h.etc} {
-		fi, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", fileError(path, err)
-		}
-		// A file that merely lies around where somebody starts us must not be another user's trap.
-		if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != h.uid {
-			return "", fileError(path, errors.New("belongs to another user, so it is not taken by itself: name it with --config if you trust it"))
+		for _, stat := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+			fi, err := stat(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue next
+			}
+			if err != nil {
+				return "", fileError(path, err)
+			}
+			// A file that merely lies around where somebody starts us must not be another user's trap.
+			if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != h.uid {
+				return "", fileError(path, errors.New("belongs to another user, so it is not taken by itself: name it with --config if you trust it"))
+			}
 		}
 		return path, nil
 	}

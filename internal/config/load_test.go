@@ -193,6 +193,13 @@ func TestForeignFileInCurrentFolder(t *testing.T) {
 	if _, err := h.load("postamt.toml"); err != nil {
 		t.Errorf("named, it is refused: %v", err)
 	}
+	write(t, "mine.toml", "")
+	if err := errors.Join(os.Remove("postamt.toml"), os.Symlink("mine.toml", "postamt.toml"), os.Lchown("postamt.toml", 1000, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.load(""); err == nil {
+		t.Error("another user's link is followed")
+	}
 }
 
 func TestDataFolder(t *testing.T) {
