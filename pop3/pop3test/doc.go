@@ -26,9 +26,11 @@
 //	C-AUTH: MECH USER PASS  the client runs AUTH; the line after it is the server's last response
 //	C-TLS:                the client begins the TLS handshake
 //	C-CLOSE:              the client closes the connection, without QUIT
+//	C-CUT:                the client closes the connection at once, what is on its way included; no close_notify
 //	S: LINE               the server says exactly LINE and CRLF
 //	S~: LINE              the server gives a response of the same status and response code; the text is its own
 //	S/: REGEXP            the server says a line that the expression matches as a whole; (?P<name>...) captures
+//	S-REPEAT/: N REGEXP   the server says N lines that match
 //	S-RAW: "OCTETS"       the server sends exactly the octets
 //	S-MESSAGE: UID        the server sends the message, byte-stuffed, and the termination octet
 //	S-TOP: N UID          the server sends the message's header and N lines of its body, and the termination octet

@@ -20,6 +20,14 @@ func (p *dialogue) expect(v *visit, s transcriptStep) error {
 	case "S-HAS", "S-HAS/", "S-LACKS", "S-LACKS/", "S-ALL/":
 		return p.search(v, s)
 	}
+	for i := range s.times {
+		if line, err := v.readLine(); err != nil || !s.re.MatchString(line) {
+			return errors.Join(fmt.Errorf("line %d of %d: server says %q, which does not match %s", i+1, s.times, line, s.text), err)
+		}
+	}
+	if s.times > 0 {
+		return nil
+	}
 	line, err := v.readLine()
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ type transcriptStep struct {
 	text string
 
 	octets []byte         // of C-RAW, C-REPEAT, S-RAW, S-MESSAGE, S-TOP
-	times  int            // of C-REPEAT
+	times  int            // of C-REPEAT, S-REPEAT/
 	re     *regexp.Regexp // of S/, S-HAS/, S-LACKS/, S-ALL/
 	words  []string       // of C-LOGIN, C-AUTH
 }
@@ -172,6 +172,12 @@ func (p *transcriptParser) operand(s *transcriptStep) (err error) {
 		if s.octets, err = unquoteAll(quoted); err == nil && len(s.octets)*s.times > MaxTranscriptMessage {
 			return fmt.Errorf("C-REPEAT makes more than %d octets", MaxTranscriptMessage)
 		}
+	case "S-REPEAT/":
+		number, line, _ := strings.Cut(s.text, " ")
+		if s.times, err = strconv.Atoi(number); err != nil || s.times < 1 || s.times > MaxTranscriptLines {
+			return fmt.Errorf("S-REPEAT/ wants a number from 1 to %d and an expression", MaxTranscriptLines)
+		}
+		s.re, err = regexp.Compile(`^(?:` + line + `)$`)
 	case "S-MESSAGE":
 		var octets []byte
 		octets, err = p.find(s.text)
@@ -195,7 +201,7 @@ func (p *transcriptParser) operand(s *transcriptStep) (err error) {
 		if s.words = strings.SplitN(s.text, " ", 3); len(s.words) != 3 {
 			return fmt.Errorf("C-AUTH wants a mechanism, a name and a password")
 		}
-	case "C-TLS", "C-CLOSE", "S-CLOSE":
+	case "C-TLS", "C-CLOSE", "C-CUT", "S-CLOSE":
 		if s.text != "" {
 			return fmt.Errorf("nothing may follow the mark %s", s.kind)
 		}

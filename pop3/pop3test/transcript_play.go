@@ -51,7 +51,7 @@ type dialogue struct {
 type visit struct {
 	net.Conn
 	r *bufio.Reader
-	// wrote gives the outcome of the write that is under way, if any: what a client pipelines is written while the
+	// wrote gives the outcome of the writes that are under way, if any: what a client pipelines is written while the
 	// responses are read, or both ends could wait for each other.
 	wrote chan error
 	// searched are the lines of the multi-line response that S-HAS and its kin look through, its end included.
@@ -80,11 +80,14 @@ func (p *dialogue) play(ctx context.Context, batch []transcriptStep) error {
 			}
 			out = append(append(out, text...), "\r\n"...)
 		}
-		return v.write(out)
+		v.write(out)
+		return nil
 	case "C-RAW":
-		return v.write(s.octets)
+		v.write(s.octets)
+		return nil
 	case "C-REPEAT":
-		return v.write(bytes.Repeat(s.octets, s.times))
+		v.write(bytes.Repeat(s.octets, s.times))
+		return nil
 	case "C-TLS":
 		return p.startTLS(ctx, s.conn)
 	case "C-AUTH":
@@ -93,6 +96,9 @@ func (p *dialogue) play(ctx context.Context, batch []transcriptStep) error {
 		delete(p.conns, s.conn)
 		defer v.Close()
 		return v.wait()
+	case "C-CUT":
+		delete(p.conns, s.conn)
+		return v.cut()
 	case "S-CLOSE":
 		delete(p.conns, s.conn)
 		defer v.Close()
@@ -140,20 +146,23 @@ func (p *dialogue) left(name string) error {
 	return nil
 }
 
-// write starts to write b, after what was to be written before.
-func (v *visit) write(b []byte) error {
-	if err := v.wait(); err != nil {
-		return err
-	}
-	v.wrote = make(chan error, 1)
-	go func(conn net.Conn, wrote chan<- error) {
+// write writes b behind what is still to be written, and does not wait for it.
+func (v *visit) write(b []byte) {
+	before, wrote := v.wrote, make(chan error, 1)
+	v.wrote = wrote
+	go func(conn net.Conn) {
+		if before != nil {
+			if err := <-before; err != nil {
+				wrote <- err
+				return
+			}
+		}
 		_, err := conn.Write(b)
 		wrote <- err
-	}(v.Conn, v.wrote)
-	return nil
+	}(v.Conn)
 }
 
-// wait waits for the write that is under way. That the server has hung up meanwhile is for the steps after it to judge.
+// wait waits for the writes that are under way. That the server has hung up meanwhile is for the steps after it to judge.
 func (v *visit) wait() error {
 	if v.wrote == nil {
 		return nil
@@ -164,6 +173,15 @@ func (v *visit) wait() error {
 		return fmt.Errorf("server does not read: %w", err)
 	}
 	return nil
+}
+
+// cut ends the connection at once, without the close_notify that TLS ends with.
+func (v *visit) cut() error {
+	if tc, ok := v.Conn.(*tls.Conn); ok {
+		_ = tc.NetConn().Close()
+	}
+	_ = v.Close()
+	return v.wait()
 }
 
 // readLine reads a line and takes its CRLF away.
@@ -263,9 +281,7 @@ func (p *dialogue) login(ctx context.Context, s transcriptStep) error {
 func (v *visit) signIn(user, pass string) (status pop3.Status, err error) {
 	for _, command := range []string{"", "USER " + user, "PASS " + pass} {
 		if command != "" {
-			if err := v.write([]byte(command + "\r\n")); err != nil {
-				return status, err
-			}
+			v.write([]byte(command + "\r\n"))
 		}
 		line, err := v.readLine()
 		if err != nil {
@@ -302,9 +318,7 @@ func (v *visit) authenticate(mech, user, pass string) error {
 	}
 	out := "AUTH " + mech
 	for {
-		if err := v.write([]byte(out + "\r\n")); err != nil {
-			return err
-		}
+		v.write([]byte(out + "\r\n"))
 		// A continuation begins with "+ ", a status with "+O" or "-E": two octets tell them apart, and the next step
 		// reads what is not a continuation.
 		if b, err := v.r.Peek(2); err != nil || string(b) != "+ " {
