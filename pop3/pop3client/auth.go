@@ -3,7 +3,6 @@ package pop3client
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -132,18 +131,21 @@ func (c *Client) answer(client sasl.Client, encoded []byte) ([]byte, error) {
 func (c *Client) cancelAuth(why error) error {
 	c.composeLine("*", "*")
 	if err := c.flush(); err != nil {
-		return errors.Join(why, err)
+		return alsoFailed(why, err)
 	}
 	line, err := c.readLine()
 	if err != nil {
-		return errors.Join(why, err)
+		return alsoFailed(why, err)
 	}
 	if _, ok, err := parseStatus(line); err != nil || ok {
-		return errors.Join(why, c.protocolError(line, errNotCancelled))
+		return alsoFailed(why, c.protocolError(line, errNotCancelled))
 	}
 	c.end()
 	return why
 }
+
+// alsoFailed joins two errors on one line.
+func alsoFailed(why, also error) error { return fmt.Errorf("%w; giving up: %w", why, also) }
 
 const errNotCancelled reason = "sign-in given up, but the server did not refuse it"
 

@@ -40,7 +40,7 @@ func Dial(ctx context.Context, addr string, opt *Options) (*Client, error) {
 	conn, err := o.DialContext(dialCtx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		if dialCtx.Err() != nil {
-			err = errors.Join(context.Cause(dialCtx), err)
+			err = fmt.Errorf("%w (%w)", context.Cause(dialCtx), err)
 		}
 		return nil, &ConnError{Op: "connect", Err: err}
 	}
