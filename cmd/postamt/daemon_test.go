@@ -12,12 +12,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
 )
 
 // A daemon is `postamt serve` as a process of its own, on a data folder that outlives it.
 type daemon struct {
 	dir, config string
+	env         []string   // added to its environment
+	files       []*os.File // from descriptor 3 on, as systemd passes sockets
 
 	cmd  *exec.Cmd
 	pop3 string
@@ -78,7 +79,12 @@ func (d *daemon) must(t *testing.T, stdin string, args ...string) string {
 // start starts the daemon and returns when its ports are open.
 func (d *daemon) start(t *testing.T) {
 	t.Helper()
-	d.cmd = exec.Command("postamt", "serve", "--config", d.config)
+	args := []string{"postamt", "serve", "--config", d.config}
+	if len(d.files) > 0 { // LISTEN_PID is that of the process that is to take the sockets
+		args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh"}, args...)
+	}
+	d.cmd = exec.Command(args[0], args[1:]...)
+	d.cmd.Env, d.cmd.ExtraFiles = append(os.Environ(), d.env...), d.files
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +116,10 @@ func (d *daemon) follow(r io.Reader, addrs chan<- map[string]string) {
 		all.WriteString(lines.Text() + "\n")
 		var line struct{ Msg, Service, Addr string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "open" {
-			if open[line.Service] = line.Addr; len(open) == 3 {
+			open[line.Service] = line.Addr
+			if open["pop3"] != "" && open["pop3s"] != "" && open["lmtp"] != "" && addrs != nil {
 				addrs <- open
+				addrs = nil
 			}
 		}
 	}

@@ -80,9 +80,9 @@ type ledger struct {
 type deletion int
 
 const (
-	kept       deletion = iota
-	perhaps             // QUIT was sent and not answered
-	certain             // QUIT was answered with +OK
+	kept    deletion = iota
+	perhaps          // QUIT was sent and not answered
+	certain          // QUIT was answered with +OK
 )
 
 type entry struct {
