@@ -76,6 +76,8 @@ func (c *Client) checkMechanism(mech string) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("pop3client: AUTH: %w: %.30q is no mechanism's name (RFC 4422 §3.1)", ErrArgument, mech)
+	case strings.HasSuffix(mech, "-PLUS") && c.bound:
+		return fmt.Errorf("pop3client: AUTH %s: %w: another try with channel binding needs a new connection", mech, ErrState)
 	case shows(mech) && !c.secure && !c.opt.AllowCleartext:
 		return fmt.Errorf("pop3client: AUTH %s: %w", mech, ErrCleartext)
 	}

@@ -14,7 +14,6 @@ type transport struct {
 	window time.Duration // 0: no deadline
 	waited time.Duration
 	got    int
-	cut    time.Time // if set, everything must be done by then
 }
 
 // renew begins a new window.
@@ -22,12 +21,10 @@ func (t *transport) renew(window time.Duration) {
 	t.window, t.waited, t.got = window, 0, 0
 }
 
+// deadline returns when a wait must end that begins now and may take what is left of the window.
 func (t *transport) deadline(now time.Time, left time.Duration) time.Time {
-	switch {
-	case t.window == 0:
-		return t.cut
-	case !t.cut.IsZero() && t.cut.Before(now.Add(left)):
-		return t.cut
+	if t.window == 0 {
+		return time.Time{}
 	}
 	return now.Add(left)
 }

@@ -100,3 +100,10 @@ func printable(line []byte) string {
 	}
 	return pop3.Printable(string(line))
 }
+
+// IsUnsupported reports whether err is an -ERR reply without a response code, which is how servers answer commands that
+// they do not know. It is no proof.
+func IsUnsupported(err error) bool {
+	var refused *pop3.Error
+	return errors.As(err, &refused) && refused.Code == ""
+}

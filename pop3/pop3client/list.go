@@ -3,11 +3,9 @@ package pop3client
 import (
 	"bytes"
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/postamt/postamt/internal/wire"
-	"github.com/postamt/postamt/pop3"
 )
 
 // A Scan is a line of the scan listing: a message that is not marked as deleted.
@@ -201,11 +199,4 @@ func (l *listing) close() {
 		}
 	}
 	l.c.fail(ErrAbandoned)
-}
-
-// IsUnsupported reports whether err is an -ERR reply without a response code, which is how servers answer commands that
-// they do not know. It is no proof.
-func IsUnsupported(err error) bool {
-	var refused *pop3.Error
-	return errors.As(err, &refused) && refused.Code == ""
 }

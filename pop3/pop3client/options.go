@@ -101,7 +101,7 @@ type Options struct {
 	MaxLine int
 	// MaxListing bounds a response to LIST or UIDL, in octets. Default: 256 MiB.
 	MaxListing int64
-	// MaxMessage bounds a response to RETR or TOP, in octets. Default: none, as a body is never held in memory.
+	// MaxMessage bounds a response to RETR or TOP, in octets. Bodies are never held in memory. Default: 64 GiB.
 	MaxMessage int64
 	// MaxDrain bounds what is read and thrown away, in octets, to go on after a body or a listing that the caller did not
 	// read to the end. Beyond it the connection is closed. Default: 1 MiB.
@@ -140,7 +140,7 @@ func (o *Options) withDefaults() *Options {
 		c.MaxLine = 1 << 30 // a line is held in memory, so there is no such thing as none
 	}
 	c.MaxListing = limitOr(c.MaxListing, 256<<20)
-	c.MaxMessage = limitOr(c.MaxMessage, -1)
+	c.MaxMessage = limitOr(c.MaxMessage, 64<<30)
 	c.MaxDrain = limitOr(c.MaxDrain, 1<<20)
 	return &c
 }
