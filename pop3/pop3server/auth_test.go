@@ -128,7 +128,7 @@ func TestSASLLineLimit(t *testing.T) { // S-099
 	p := start(t, func(o *pop3server.Options) { o.MaxPreAuthOctets = -1 }).pipe(t).greeted()
 	p.send("AUTH PLAIN\r\n")
 	p.line()
-	p.sendAsync(strings.Repeat("A", 12284) + "\r\n") // fits, and is no PLAIN message
+	p.sendAsync(strings.Repeat("A", 12286) + "\r\n") // fits, and is no PLAIN message
 	p.want("-ERR sign-in failed: malformed")
 	p.send("AUTH PLAIN\r\n")
 	p.line()

@@ -194,6 +194,37 @@ func TestBrokenWirePromise(t *testing.T) {
 	p.quit()
 }
 
+// TestSignInCodesAfterSignIn: [AUTH], [IN-USE] and [LOGIN-DELAY] are for ways to sign in only (S-151, S-154).
+func TestSignInCodesAfterSignIn(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		pop3server.ErrInUse, pop3server.ErrCredentials, &pop3.Error{Code: pop3.CodeAuth, Text: "account disabled"},
+		&pop3.Error{Code: pop3.CodeInUse, Text: "lock lost"},
+	} {
+		s := &stub{list: sizes{3}, message: func(context.Context, int) (pop3server.Body, error) { return pop3server.Body{}, err }}
+		p := s.serve(t, nil).signedIn()
+		if got := p.cmd("RETR 1", "-ERR "); strings.Contains(got, "[AUTH]") || strings.Contains(got, "[IN-USE]") {
+			t.Errorf("%v: %q", err, got)
+		}
+		p.quit()
+	}
+}
+
+// TestNamelessIdentity: a backend that lets in nobody in particular is at fault.
+func TestNamelessIdentity(t *testing.T) {
+	t.Parallel()
+	s := &stub{auth: func(*pop3server.Conn) pop3server.Auth {
+		return pop3server.Auth{Password: func(context.Context, string, string, string, string) (pop3server.Identity, error) {
+			return pop3server.Identity{}, nil
+		}}
+	}}
+	p := s.serve(t, nil).greeted()
+	p.cmd("USER u", "+OK ")
+	p.cmd("PASS p", "-ERR [SYS/TEMP] internal error")
+	p.quit()
+	s.balanced(t)
+}
+
 func TestBadUID(t *testing.T) { // S-075
 	t.Parallel()
 	for _, uid := range []string{"", "a b", "a\r\n.", strings.Repeat("x", 71), "\x7f"} {

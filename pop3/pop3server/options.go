@@ -43,7 +43,8 @@ type Options struct {
 	// Greeting is the text that greets clients. Default: "POP3 server ready". Angle brackets are taken out, for clients
 	// would see APOP in them.
 	Greeting string
-	// Implementation is announced in CAPA after sign-in (RFC 2449 §6.9). Empty means not at all.
+	// Implementation is announced in CAPA after sign-in (RFC 2449 §6.9). Empty means not at all, and so does what does not
+	// fit on a line of visible ASCII.
 	Implementation string
 	// ImplementationEarly announces it before sign-in, too.
 	ImplementationEarly bool

@@ -66,7 +66,12 @@ func (c *Conn) wireError(err error) *pop3.Error {
 		if e.Err != nil && (e.Code.Is(pop3.CodeSysTemp) || e.Code.Is(pop3.CodeSysPerm)) {
 			c.s.opt.Logger.Error("POP3 command failed", "conn", c.ID(), "user", c.sum.User, "reply", e.Error(), "err", err)
 		}
+		if c.signedIn() && (e.Code.Is(pop3.CodeAuth) || e.Code.Is(pop3.CodeInUse) || e.Code.Is(pop3.CodeLoginDelay)) {
+			// These codes are for ways to sign in only (RFC 2449 §8.1, RFC 3206 §5).
+			return &pop3.Error{Text: e.Text, Err: err, Hangup: e.Hangup}
+		}
 		return e
+	case c.signedIn() && (errors.Is(err, ErrInUse) || errors.Is(err, ErrCredentials)):
 	case errors.Is(err, ErrInUse):
 		return &pop3.Error{Code: pop3.CodeInUse, Text: "another session has the maildrop locked", Err: err}
 	case errors.Is(err, ErrCredentials):

@@ -16,9 +16,6 @@ import (
 
 // run serves the connection to its end and puts everything back.
 func (c *Conn) run() {
-	if h := c.s.opt.Hooks.ConnOpen; h != nil {
-		h(c)
-	}
 	why := c.session()
 	c.release()
 	c.hangup(why)
@@ -54,6 +51,9 @@ func (c *Conn) session() (why *endError) {
 
 // open gets the connection to the point where the client may speak.
 func (c *Conn) open() error {
+	if h := c.s.opt.Hooks.ConnOpen; h != nil {
+		h(c)
+	}
 	if t := c.s.opt.PeerTimeout; t > 0 {
 		if err := watchPeer(c.nc, t); err != nil {
 			return end(ReasonClosed, err)

@@ -67,6 +67,9 @@ func (c *Conn) notSignedIn(mech, user string, err error) error {
 
 // enter opens the maildrop of id and goes to TRANSACTION. On an error nothing stays locked (RFC 1939 §4).
 func (c *Conn) enter(id Identity) error {
+	if id.User == "" {
+		return errors.New("pop3server: backend let somebody in and did not say whom")
+	}
 	if !c.s.perUser.enter(id.User, c.s.opt.MaxConnsPerUser) {
 		return &pop3.Error{Code: pop3.CodeSysTemp, Text: "too many connections for this account", Hangup: true}
 	}
