@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +19,7 @@ type maildirWriter struct {
 	root *os.Root
 	opt  WriterOptions
 	have map[string]bool // unique parts of names, in cur and new
-	mark string          // of this run, for names in tmp
+	mark string          // the name of this run's file in tmp
 }
 
 func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
@@ -35,7 +37,7 @@ func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &maildirWriter{root: root, opt: opt, have: make(map[string]bool), mark: rand.Text()}
+	w := &maildirWriter{root: root, opt: opt, have: make(map[string]bool), mark: rand.Text() + ".postamt"}
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		if err := root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, errors.Join(err, root.Close())
@@ -65,7 +67,6 @@ func uniquePart(name string) string {
 // the time of receipt are.
 func maildirName(m Outgoing) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d.", max(m.Received.Unix(), 0))
 	for _, c := range []byte(m.UID) {
 		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_' {
 			b.WriteByte(c)
@@ -73,9 +74,16 @@ func maildirName(m Outgoing) string {
 			fmt.Fprintf(&b, "=%02X", c)
 		}
 	}
-	b.WriteString(".postamt")
-	return b.String()
+	uid := b.String()
+	if len(uid) > maxUIDName {
+		digest := sha256.Sum256([]byte(m.UID))
+		uid = "=x" + hex.EncodeToString(digest[:16]) // no octet is written so
+	}
+	return fmt.Sprintf("%d.%s.postamt", max(m.Received.Unix(), 0), uid)
 }
+
+// maxUIDName keeps names of files well below the 255 octets that file systems take.
+const maxUIDName = 120
 
 // Write puts the message under tmp, makes its content durable, and moves it to new.
 func (w *maildirWriter) Write(ctx context.Context, m Outgoing) (bool, error) {
@@ -89,7 +97,7 @@ func (w *maildirWriter) Write(ctx context.Context, m Outgoing) (bool, error) {
 	if w.have[name] {
 		return false, nil
 	}
-	tmp := "tmp/" + name + "." + w.mark
+	tmp := "tmp/" + w.mark
 	octets, err := w.writeFile(tmp, m)
 	if err == nil {
 		// S is the size of the file, W the size with CRLF.
