@@ -131,6 +131,30 @@ func TestScramIsThrottled(t *testing.T) {
 	}
 }
 
+// Past the free failures, who breaks off an exchange does not get the next one at once: else many could be under way.
+func TestScramBrokenOff(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	g := newGuardTest(t, GuardOptions{Throttle: ThrottleOptions{FreePerAccount: 1}}, SQLOptions{})
+	if _, err := scram(t, g.Guard, sasl.SHA256, "", "alice", "wrong"); !errors.Is(err, sasl.ErrCredentials) {
+		t.Fatal(err)
+	}
+	if _, _, err := g.Scram(ctx, atHome, "", "alice", "SHA-256"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Result(ctx, atHome, "alice", sasl.ErrCancelled); !errors.Is(err, sasl.ErrCancelled) {
+		t.Error(err)
+	}
+	var te *ThrottledError
+	if _, _, err := g.Scram(ctx, atHome, "", "alice", "SHA-256"); !errors.As(err, &te) || te.After != time.Second {
+		t.Errorf("%v, want to be throttled for a second", err)
+	}
+	g.clock.advance(time.Second)
+	if _, err := scram(t, g.Guard, sasl.SHA256, "", "alice", "tanstaaf"); err != nil {
+		t.Error("after a second:", err)
+	}
+}
+
 func TestResultReturnsWhatItHears(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -314,8 +314,15 @@ func TestPasswordIsHashedAnew(t *testing.T) {
 			t.Errorf("sign-in %d: %d hashes, want %d", i+1, n, hashes)
 		}
 	}
+	// Other iterations alone are reason enough, and so they are when keys are wanted that were not.
+	dir = newDirectory(t, g.db, SQLOptions{Hasher: h, Keep: Keep{SCRAMIterations: 6000}, Now: g.clock.now})
+	later = NewGuard(dir, GuardOptions{Remember: -1, Now: g.clock.now})
+	defer later.Close()
+	if _, err := later.Password(ctx, atHome, "", "alice", "tanstaaf"); err != nil {
+		t.Fatal(err)
+	}
 	argon2id, _, sha256, _ := stored(t, dir, g.alice.ID)
-	if !strings.HasPrefix(argon2id, "$argon2id$v=19$m=128,t=2,p=1$") || !strings.HasPrefix(sha256, "SCRAM-SHA-256$5000:") {
+	if !strings.HasPrefix(argon2id, "$argon2id$v=19$m=128,t=2,p=1$") || !strings.HasPrefix(sha256, "SCRAM-SHA-256$6000:") {
 		t.Errorf("kept: %s and %s", argon2id, sha256)
 	}
 	if _, err := later.Password(ctx, atHome, "", "alice", "wrong"); err != sasl.ErrCredentials {

@@ -48,6 +48,15 @@ func TestLastSignIn(t *testing.T) {
 	if n := g.db.Stats().Calls - calls; n != 1 {
 		t.Errorf("%d writes, want 1", n)
 	}
+	// Another process knows from the catalog that it was written down already.
+	other := NewGuard(g.dir, GuardOptions{Now: g.clock.now})
+	if _, err := other.Password(ctx, atHome, "", "alice", "tanstaaf"); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	if n := g.db.Stats().Calls - calls; n != 1 {
+		t.Errorf("%d writes with another process, want 1", n)
+	}
 }
 
 func TestLastSignInBySCRAM(t *testing.T) {

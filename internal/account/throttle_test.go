@@ -172,6 +172,7 @@ func TestThrottleKnownAddressIsCountedByItself(t *testing.T) {
 	owner := attempt{home, "alice"}
 	tt.signIn(owner)
 	for i, want := range []time.Duration{0, 0, 0, time.Second} {
+		tt.signIn(owner) // which forgives nothing
 		if d := tt.guess(owner); d != want {
 			t.Errorf("failure %d: must wait %v, want %v", i+1, d, want)
 		}
@@ -238,6 +239,30 @@ func TestThrottleManyAtOnce(t *testing.T) {
 	tt.succeeded(tt.now, attempt{home, "mallory"})
 	if d := tt.wait(a); d != time.Second {
 		t.Errorf("after the failure: must wait %v, want 1s", d)
+	}
+}
+
+// A burst that was let in before it was known to be one makes the wait no longer than guesses one after the other do.
+func TestThrottleBurst(t *testing.T) {
+	t.Parallel()
+	tt := newThrottleTest(t, ThrottleOptions{FreePerAddress: 2, MaxDelay: 8 * time.Second})
+	a := attempt{home, "alice"}
+	for range 1000 {
+		if d := tt.wait(a); d != 0 {
+			t.Fatalf("must wait %v", d)
+		}
+	}
+	for range 1000 {
+		tt.failed(tt.now, a)
+	}
+	if d := tt.wait(a); d != 8*time.Second {
+		t.Errorf("after the burst: must wait %v, want 8s", d)
+	}
+	tt.now = tt.now.Add((2 + 4) * 8 * time.Second) // the free ones, and those from 1 s to 8 s
+	for range 2 {
+		if d := tt.guess(a); d != 0 {
+			t.Errorf("when all is forgiven: must wait %v", d)
+		}
 	}
 }
 
