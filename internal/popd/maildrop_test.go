@@ -133,7 +133,7 @@ func TestQuitOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	const text = "Subject: keep me\r\n\r\nkeep me\r\n"
 	o := newOffice(t, settings{})
-	o.deliver(slices.Repeat([]string{text}, 400)...)
+	o.deliver(slices.Repeat([]string{text}, 250)...)
 	o.fill()
 
 	c := o.connect().signIn()
