@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 )
@@ -38,7 +39,7 @@ func Open(ctx context.Context, path string, opt Options) (*DB, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	switch {
 	case err == nil:
-		err = f.Close()
+		err = errors.Join(f.Close(), syncFolder(path))
 	case errors.Is(err, fs.ErrExist):
 		err = nil
 	}
@@ -66,6 +67,15 @@ func Open(ctx context.Context, path string, opt Options) (*DB, error) {
 	db.background.Go(db.w.run)
 	db.background.Go(func() { db.checkpointer(kick) })
 	return db, nil
+}
+
+// syncFolder makes the name of a new catalog durable.
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close waits for the writes that are under way, refuses those that wait with ErrClosed, and releases everything.

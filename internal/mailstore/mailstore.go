@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A DropID names a maildrop. It is the id of the account it belongs to, and never used again.
+// A DropID names a maildrop, from 1 up. It is the id of the account it belongs to, and never used again.
 type DropID int64
 
 // A Store keeps maildrops. Its methods may be called concurrently, also by several processes on one machine.
@@ -168,12 +168,14 @@ type CheckOptions struct {
 	Progress func(done, total int)
 }
 
-// A Report is what Check found.
+// A Report is what Check found. Messages that are deleted and can be brought back are among those counted.
 type Report struct {
 	Drops    int
 	Messages int
 	Octets   int64
+	// Problems are the first ones found, at most 10,000, and More the number of those that were found after them.
 	Problems []Problem
+	More     int
 }
 
 // A Problem is one thing that is not as it should be.

@@ -66,7 +66,16 @@ func (c *checker) run(ctx context.Context) error {
 	return c.store.eachOrphan(ctx, func(e body.Entry) error { return c.orphan(ctx, e) })
 }
 
-func (c *checker) problem(p mailstore.Problem) { c.report.Problems = append(c.report.Problems, p) }
+// maxProblems bounds the report: a folder of bodies that was lost is as many problems as there are messages.
+const maxProblems = 10_000
+
+func (c *checker) problem(p mailstore.Problem) {
+	if len(c.report.Problems) == maxProblems {
+		c.report.More++
+		return
+	}
+	c.report.Problems = append(c.report.Problems, p)
+}
 
 // progress counts messages done. Mail that came after the count was taken does not make it go past the end.
 func (c *checker) progress(n int) {

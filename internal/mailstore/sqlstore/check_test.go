@@ -196,3 +196,15 @@ func TestCheckReportsEveryKind(t *testing.T) {
 		t.Error("a check that was cancelled succeeds")
 	}
 }
+
+// However much is wrong, the report stays small.
+func TestReportIsBounded(t *testing.T) {
+	t.Parallel()
+	var c checker
+	for range maxProblems + 5 {
+		c.problem(mailstore.Problem{Kind: mailstore.ProblemBodyMissing})
+	}
+	if len(c.report.Problems) != maxProblems || c.report.More != 5 {
+		t.Errorf("%d problems and %d more", len(c.report.Problems), c.report.More)
+	}
+}

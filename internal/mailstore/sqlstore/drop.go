@@ -93,7 +93,7 @@ func scanInfo(row interface{ Scan(...any) error }, more ...any) (info mailstore.
 		return mailstore.Info{}, err
 	}
 	copy(info.SHA256[:], sum)
-	info.Received = time.Unix(0, received)
+	info.Received = time.Unix(0, received).UTC()
 	return info, nil
 }
 

@@ -17,11 +17,10 @@ import (
 // The kernel keeps the locks of a file in a list which each operation walks, so they are spread over several files:
 // with 10,000 sessions open, a list has some 160 entries.
 type lockTable struct {
-	folder string
-	mu     sync.Mutex
-	held   map[int64]struct{}
-	files  [lockFiles]*os.File // opened when first needed
-	closed bool
+	mu   sync.Mutex
+	held map[int64]struct{} // nil when closed
+	// files are opened at the start, so that sessions can be opened later on a disk that is full or read-only.
+	files [lockFiles]*os.File
 }
 
 const lockFiles = 64
@@ -30,23 +29,28 @@ func openLocks(folder string) (*lockTable, error) {
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
-	return &lockTable{folder: folder, held: make(map[int64]struct{})}, nil
+	t := &lockTable{held: make(map[int64]struct{})}
+	for i := range t.files {
+		f, err := os.OpenFile(filepath.Join(folder, fmt.Sprintf("%02d", i)), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+		t.files[i] = f
+	}
+	return t, nil
 }
 
 // lock takes the lock of a maildrop, or returns ErrInUse at once.
 func (t *lockTable) lock(id int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.held == nil {
 		return fmt.Errorf("%w: the store is closed", mailstore.ErrUnavailable)
 	}
 	if _, ok := t.held[id]; ok {
 		return mailstore.ErrInUse
 	}
-	f, err := t.file(id)
-	if err != nil {
-		return err
-	}
+	f := t.files[id%lockFiles]
 	// Under the mutex: it does not wait, and takes a microsecond.
 	free, err := lockOctet(f, id/lockFiles)
 	if err != nil {
@@ -69,19 +73,6 @@ func (t *lockTable) unlock(id int64) error {
 	return unlockOctet(t.files[id%lockFiles], id/lockFiles)
 }
 
-func (t *lockTable) file(id int64) (*os.File, error) {
-	i := id % lockFiles
-	if t.files[i] != nil {
-		return t.files[i], nil
-	}
-	f, err := os.OpenFile(filepath.Join(t.folder, fmt.Sprintf("%02d", i)), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	t.files[i] = f
-	return f, nil
-}
-
 func (t *lockTable) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +83,6 @@ func (t *lockTable) close() error {
 			t.files[i] = nil
 		}
 	}
-	t.closed = true
-	clear(t.held)
+	t.held = nil
 	return errors.Join(errs...)
 }

@@ -78,7 +78,7 @@ func (s *Store) Deleted(ctx context.Context, id mailstore.DropID, since time.Tim
 func (s *Store) appendDeleted(
 	ctx context.Context, tx catalog.Tx, list []mailstore.DeletedMessage, d *deletionRow,
 ) ([]mailstore.DeletedMessage, error) {
-	at := time.Unix(0, d.deleted)
+	at := time.Unix(0, d.deleted).UTC()
 	until := at.Add(max(s.opt.UndeleteWindow, 0))
 	err := eachInfo(ctx, tx, d.drop, d.chunk*chunkSize, (d.chunk+1)*chunkSize, func(i *infoRow) error {
 		if d.seqs.has(int(i.seq % chunkSize)) {

@@ -13,7 +13,7 @@ CREATE TABLE drops (
     deleted_octets   BIGINT NOT NULL,
     removed          BIGINT NOT NULL,  -- when the maildrop was removed, 0 if it was not
     purged           BIGINT NOT NULL   -- 1 when nothing of a removed maildrop is left but this row
-);
+) WITHOUT ROWID;
 CREATE INDEX drops_to_purge ON drops (id) WHERE removed > 0 AND purged = 0;
 
 CREATE TABLE messages (
