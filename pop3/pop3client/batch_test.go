@@ -283,7 +283,7 @@ func TestBatchFaults(t *testing.T) {
 		pop3test.Expect("RETR 1"), pop3test.Expect("DELE 1"), pop3test.Expect("RETR 2"), pop3test.Expect("TOP 3 2"),
 	).Then(someAnswers[:]...)
 	for n := range script.Octets() {
-		opt := clear(pop3test.NewScriptedPeer(t, script.FaultAfter(n, pop3test.Cut())...))
+		opt := inTheClear(pop3test.NewScriptedPeer(t, script.FaultAfter(n, pop3test.Cut())...))
 		c, err := pop3client.Dial(t.Context(), "h", opt)
 		if err != nil {
 			continue

@@ -17,7 +17,7 @@ import (
 func TestSession(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 2, 3, 7, 1000} {
-		got, whole, err := session(t.Context(), clear(pop3test.NewScriptedPeer(t, sessionScript.Segmented(size)...)))
+		got, whole, err := session(t.Context(), inTheClear(pop3test.NewScriptedPeer(t, sessionScript.Segmented(size)...)))
 		if err != nil || !whole || got != sessionMessage {
 			t.Errorf("in segments of %d: %q, %v", size, got, err)
 		}
@@ -29,7 +29,7 @@ func TestSession(t *testing.T) {
 func TestCutAtEveryOctet(t *testing.T) {
 	t.Parallel()
 	for n := range sessionScript.Octets() {
-		got, whole, err := session(t.Context(), clear(pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Cut())...)))
+		got, whole, err := session(t.Context(), inTheClear(pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Cut())...)))
 		var conn *pop3client.ConnError
 		if !errors.As(err, &conn) {
 			t.Errorf("cut after %d octets: error %v, want a *ConnError", n, err)
@@ -43,7 +43,7 @@ func TestCutAtEveryOctet(t *testing.T) {
 func TestResetOverTCP(t *testing.T) {
 	t.Parallel()
 	for n := 0; n < sessionScript.Octets(); n += 17 {
-		opt := clear(nil)
+		opt := inTheClear(nil)
 		addr := pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Reset())...).Listen()
 		opt.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, addr)
@@ -61,7 +61,7 @@ func TestStallAtEveryOctet(t *testing.T) {
 	for n := range sessionScript.Octets() {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			_, whole, err := session(t.Context(), clear(pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Stall(never))...)))
+			_, whole, err := session(t.Context(), inTheClear(pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Stall(never))...)))
 			if !errors.Is(err, pop3client.ErrTimeout) || !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("stall after %d octets: error %v, want ErrTimeout", n, err)
 			}
@@ -86,7 +86,7 @@ func TestCancelAtEveryOctet(t *testing.T) {
 			// The peer falls silent, and a second later the context ends.
 			stop := time.AfterFunc(time.Second, func() { cancel(cause) })
 			defer stop.Stop()
-			_, _, err := session(ctx, clear(pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Stall(never))...)))
+			_, _, err := session(ctx, inTheClear(pop3test.NewScriptedPeer(t, sessionScript.FaultAfter(n, pop3test.Stall(never))...)))
 			if !errors.Is(err, cause) {
 				t.Errorf("cancelled after %d octets: error %v, want the cause", n, err)
 			}
@@ -216,7 +216,7 @@ func TestTimeouts(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				err := test.do(t.Context(), clear(pop3test.NewScriptedPeer(t, test.script...)))
+				err := test.do(t.Context(), inTheClear(pop3test.NewScriptedPeer(t, test.script...)))
 				if !errors.Is(err, pop3client.ErrTimeout) {
 					t.Errorf("error %v, want ErrTimeout", err)
 				}

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clear are the options of most tests: a connection in the clear on which passwords may be sent.
-func clear(peer *pop3test.ScriptedPeer) *pop3client.Options {
+// inTheClear are the options of most tests: a connection in the clear on which passwords may be sent.
+func inTheClear(peer *pop3test.ScriptedPeer) *pop3client.Options {
 	opt := &pop3client.Options{Security: pop3client.Clear, AllowCleartext: true}
 	if peer != nil {
 		opt.DialContext = peer.DialContext
@@ -31,7 +31,7 @@ func open(t *testing.T, dialogue string, more ...pop3test.Step) *pop3client.Clie
 
 func dial(t *testing.T, script pop3test.Script, change ...func(*pop3client.Options)) *pop3client.Client {
 	t.Helper()
-	opt := clear(pop3test.NewScriptedPeer(t, script...))
+	opt := inTheClear(pop3test.NewScriptedPeer(t, script...))
 	for _, f := range change {
 		f(opt)
 	}

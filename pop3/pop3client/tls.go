@@ -79,19 +79,26 @@ func (c *Client) startTLS(ctx context.Context) error {
 	if err := c.raw.SetDeadline(time.Time{}); err != nil { // ctx watches over the handshake
 		return c.fail(err)
 	}
-	var verified bool
-	conn := tls.Client(c.raw, c.tlsConfig(&verified))
+	var server verification
+	conn := tls.Client(c.raw, c.tlsConfig(&server))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return c.fail(err)
 	}
 	state := conn.ConnectionState()
-	c.conn.Conn, c.tls, c.secure = conn, &state, verified
+	state.VerifiedChains = server.chains
+	c.conn.Conn, c.tls, c.secure = conn, &state, server.ok
 	c.end()
 	return c.err
 }
 
-// tlsConfig returns the settings of the handshake, in which verified is set if the server was verified.
-func (c *Client) tlsConfig(verified *bool) *tls.Config {
+// verification is what became of the verification of a server.
+type verification struct {
+	ok     bool
+	chains [][]*x509.Certificate // if authorities were asked
+}
+
+// tlsConfig returns the settings of the handshake, which fills in server.
+func (c *Client) tlsConfig(server *verification) *tls.Config {
 	config := new(tls.Config)
 	if c.opt.TLSConfig != nil {
 		config = c.opt.TLSConfig.Clone()
@@ -113,17 +120,18 @@ func (c *Client) tlsConfig(verified *bool) *tls.Config {
 	config.InsecureSkipVerify = true
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		state.ServerName = config.ServerName
-		err := c.verify(config, state, skip)
+		err := c.verify(config, &state, skip)
 		if err == nil && also != nil {
 			err = also(state)
 		}
-		*verified = err == nil && (!skip || c.opt.VerifyServer != nil || len(c.opt.Pins) > 0)
+		server.chains = state.VerifiedChains
+		server.ok = err == nil && (!skip || c.opt.VerifyServer != nil || len(c.opt.Pins) > 0)
 		return err
 	}
 	return config
 }
 
-func (c *Client) verify(config *tls.Config, state tls.ConnectionState, skip bool) error {
+func (c *Client) verify(config *tls.Config, state *tls.ConnectionState, skip bool) error {
 	if len(state.PeerCertificates) == 0 {
 		return errors.New("the server showed no certificate")
 	}
@@ -135,13 +143,13 @@ func (c *Client) verify(config *tls.Config, state tls.ConnectionState, skip bool
 		err = c.verifyPin(state)
 	}
 	if c.opt.VerifyServer != nil {
-		err = c.opt.VerifyServer(state, err)
+		err = c.opt.VerifyServer(*state, err)
 	}
 	return err
 }
 
 // verifyChain is the usual verification: authorities, dates and names (RFC 9525).
-func verifyChain(config *tls.Config, state tls.ConnectionState) error {
+func verifyChain(config *tls.Config, state *tls.ConnectionState) error {
 	opts := x509.VerifyOptions{
 		Roots:         config.RootCAs,
 		DNSName:       config.ServerName,
@@ -153,14 +161,15 @@ func verifyChain(config *tls.Config, state tls.ConnectionState) error {
 	for _, cert := range state.PeerCertificates[1:] {
 		opts.Intermediates.AddCert(cert)
 	}
-	_, err := state.PeerCertificates[0].Verify(opts)
+	chains, err := state.PeerCertificates[0].Verify(opts)
 	if err != nil {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 	}
+	state.VerifiedChains = chains
 	return nil
 }
 
-func (c *Client) verifyPin(state tls.ConnectionState) error {
+func (c *Client) verifyPin(state *tls.ConnectionState) error {
 	if len(c.opt.Pins) == 0 {
 		return nil
 	}

@@ -55,8 +55,7 @@ func (c *Client) Quit(ctx context.Context) error {
 	}
 	_, err := c.status()
 	if err == nil {
-		c.end()
-		err = c.err
+		c.end() // even if ctx ended just now: the server has confirmed
 	}
 	if c.err == nil {
 		c.err = errQuit

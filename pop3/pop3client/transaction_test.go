@@ -369,6 +369,23 @@ func TestQuit(t *testing.T) {
 			t.Errorf("Quit: %v, want the server's error", err)
 		}
 	})
+	t.Run("is confirmed even if the context ends with the answer", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		script := pop3test.Dialogue("S: +OK\nC: QUIT\nS: +OK bye").Then(pop3test.MayHangUp())
+		// The trace is heard when the answer has been read, so this is the last moment there is.
+		c := dial(t, script, func(o *pop3client.Options) {
+			o.Trace = func(sent bool, line string) {
+				if !sent && line == "+OK bye" {
+					cancel()
+				}
+			}
+		})
+		if err := c.Quit(ctx); err != nil {
+			t.Errorf("Quit: %v", err)
+		}
+	})
 	t.Run("does not know when the server hangs up", func(t *testing.T) {
 		t.Parallel()
 		c := open(t, "C: QUIT", pop3test.Cut())
