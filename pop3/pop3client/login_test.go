@@ -317,3 +317,35 @@ func TestTrace(t *testing.T) {
 		})
 	}
 }
+
+// TestPasswordIsNotKept: the buffer that commands are made in holds no password after it was sent.
+func TestPasswordIsNotKept(t *testing.T) {
+	t.Parallel()
+	conn := &keeper{canned: canned{answers: map[string]string{"CAPA": "-ERR\r\n", "USER": "+OK\r\n", "PASS": "+OK\r\n"}, pending: []string{"+OK\r\n"}}}
+	c, err := pop3client.NewClient(t.Context(), conn, "h", &pop3client.Options{Security: pop3client.Clear, AllowCleartext: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Login(t.Context(), "mrose", "secret"); err != nil {
+		t.Fatal(err)
+	}
+	if len(conn.written) != 3 {
+		t.Fatalf("%d writes, want 3", len(conn.written))
+	}
+	for _, p := range conn.written {
+		if strings.Trim(string(p), "\x00") != "" {
+			t.Errorf("%q is still in the buffer", p)
+		}
+	}
+}
+
+// keeper keeps the slices that were written, which no writer should.
+type keeper struct {
+	canned
+	written [][]byte
+}
+
+func (k *keeper) Write(p []byte) (int, error) {
+	k.written = append(k.written, p)
+	return k.canned.Write(p)
+}
