@@ -121,7 +121,7 @@ func TestWritesShareACommit(t *testing.T) {
 			})
 		})
 	}
-	for db.Waiting() < n {
+	for db.Stats().Waiting < n {
 		yield() // until all of them stand in the queue
 	}
 	close(release)
@@ -163,7 +163,7 @@ func TestBatchIsBounded(t *testing.T) {
 			}
 		})
 	}
-	for db.Waiting() < 9 {
+	for db.Stats().Waiting < 9 {
 		yield()
 	}
 	close(release)
@@ -190,7 +190,7 @@ func TestQueueIsBoundedAndCanBeLeft(t *testing.T) {
 	for range 5 {
 		wg.Go(func() { results <- db.Write(ctx, never) })
 	}
-	for db.Waiting() < 1 {
+	for db.Stats().Waiting < 1 {
 		yield()
 	}
 	cancel()

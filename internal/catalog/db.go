@@ -91,15 +91,19 @@ func (db *DB) Close() error {
 	return err
 }
 
-// Stats counts what a DB did since Open.
+// Stats counts what a DB did since Open, and what it has to do.
 type Stats struct {
 	// Commits is the number of durable commits, Calls that of the Write calls they carried.
 	Commits, Calls uint64
 	// Checkpoints is how often the log was copied into the catalog.
 	Checkpoints uint64
+	// Waiting is how many calls of Write wait for their turn now.
+	Waiting int
 }
 
 // Stats returns the counts so far.
 func (db *DB) Stats() Stats {
-	return Stats{Commits: db.commits.Load(), Calls: db.calls.Load(), Checkpoints: db.checkpoints.Load()}
+	return Stats{
+		Commits: db.commits.Load(), Calls: db.calls.Load(), Checkpoints: db.checkpoints.Load(), Waiting: len(db.w.queue),
+	}
 }

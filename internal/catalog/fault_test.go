@@ -221,7 +221,7 @@ func TestFull(t *testing.T) {
 			errs[i] = db.Write(context.Background(), insert(i, text))
 		})
 	}
-	for db.Waiting() < len(errs) {
+	for db.Stats().Waiting < len(errs) {
 		yield()
 	}
 	close(release)

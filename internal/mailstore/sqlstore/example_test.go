@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -71,6 +72,9 @@ func deliverAndRead(dir string) (err error) {
 		return err
 	}
 	defer msg.R.Close()
-	_, err = io.Copy(os.Stdout, msg.R)
-	return err
+	lines := bufio.NewScanner(msg.R) // takes the CR off
+	for lines.Scan() {
+		fmt.Println(lines.Text())
+	}
+	return lines.Err()
 }
