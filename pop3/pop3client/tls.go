@@ -14,7 +14,7 @@ import (
 	"github.com/postamt/postamt/pop3"
 )
 
-// A Pin is the SHA-256 digest of a certificate's public key (its SubjectPublicKeyInfo, RFC 7469 §2.4). It stays the same
+// A Pin is the SHA-256 digest of a certificate's public key (its DER-encoded SubjectPublicKeyInfo). It stays the same
 // when a certificate is renewed for the same key.
 type Pin [sha256.Size]byte
 
