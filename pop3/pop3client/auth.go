@@ -3,6 +3,7 @@ package pop3client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -105,7 +106,11 @@ func (c *Client) exchange(client sasl.Client, pending []byte, tried bool) (bool,
 		response := pending
 		if pending == nil {
 			var cancel error
-			if response, cancel = c.answer(client, line[1:]); cancel != nil {
+			response, cancel = c.answer(client, line[1:])
+			switch {
+			case errors.Is(cancel, ErrServerProof): // whoever this is, it is not the server
+				return true, c.fail(&pop3.ProtocolError{Op: "AUTH", Err: ErrServerProof})
+			case cancel != nil:
 				return true, c.cancelAuth(cancel)
 			}
 		}
@@ -126,7 +131,11 @@ func (c *Client) answer(client sasl.Client, encoded []byte) ([]byte, error) {
 	if err != nil {
 		return nil, &pop3.ProtocolError{Op: "AUTH", Line: printable(encoded), Err: err}
 	}
-	return client.Next(challenge)
+	response, err := client.Next(challenge)
+	if err != nil {
+		return nil, fmt.Errorf("pop3client: AUTH: %w", err)
+	}
+	return response, nil
 }
 
 // cancelAuth gives the exchange up (RFC 5034 §4) and returns why.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postamt/postamt/internal/wire"
 	"github.com/postamt/postamt/pop3"
+	"github.com/postamt/postamt/sasl"
 )
 
 var (
@@ -31,8 +32,9 @@ var (
 	ErrState = errors.New("not possible in this state of the session")
 	// ErrNoTimestamp: the greeting has no timestamp that APOP could use.
 	ErrNoTimestamp = errors.New("the greeting has no timestamp for APOP")
-	// ErrServerProof: the server accepted the sign-in without proving that it knows the password (RFC 5802 §3).
-	ErrServerProof = errors.New("the server did not prove that it knows the password")
+	// ErrServerProof is sasl.ErrServerProof: the server accepted the sign-in without proving that it knows the password,
+	// or its proof was wrong (RFC 5802 §3). That ends the session.
+	ErrServerProof = sasl.ErrServerProof
 	// ErrAbandoned: a response was given up before its end and was too long to be skipped, so the connection was closed.
 	ErrAbandoned = errors.New("response given up before its end, connection closed")
 )

@@ -50,10 +50,12 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 		if err == nil {
 			return nil
 		}
-		err = fmt.Errorf("pop3client: sign in with %s: %w", mech, err)
 		var refused *pop3.Error
-		if tried || !errors.As(err, &refused) || refused.Code != "" || c.bound {
+		switch {
+		case !errors.As(err, &refused):
 			return err
+		case tried || refused.Code != "" || c.bound:
+			return fmt.Errorf("pop3client: sign in with %s: %w", mech, err)
 		}
 		offered = slices.DeleteFunc(offered, func(m string) bool { return strings.EqualFold(m, mech) })
 	}

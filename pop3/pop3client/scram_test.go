@@ -92,9 +92,12 @@ func TestLoginSCRAM(t *testing.T) {
 	t.Run("another server's proof (C-059)", func(t *testing.T) {
 		t.Parallel()
 		forged := func(response []byte) ([]byte, bool, error) { return []byte("v=" + b64("forged")), true, nil }
-		c := dial(t, offer.Then(speak("SCRAM-SHA-256", &swapFinal{Server: scramServer(t, sasl.SHA256), final: forged})))
-		if err := c.Login(t.Context(), "mrose", "secret"); !errors.Is(err, sasl.ErrServerProof) || c.SignedIn() {
-			t.Errorf("Login: %v, want sasl.ErrServerProof", err)
+		c := dial(t, offer.Then(pop3test.MayHangUp(), speak("SCRAM-SHA-256", &swapFinal{Server: scramServer(t, sasl.SHA256), final: forged})))
+		if err := c.Login(t.Context(), "mrose", "secret"); !errors.Is(err, pop3client.ErrServerProof) || c.SignedIn() {
+			t.Errorf("Login: %v, want ErrServerProof", err)
+		}
+		if err := c.Login(t.Context(), "mrose", "secret"); !errors.Is(err, pop3client.ErrClosed) {
+			t.Errorf("second Login: %v, want ErrClosed", err)
 		}
 	})
 }
