@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 
@@ -52,6 +53,21 @@ func BenchmarkOpenChanged(b *testing.B) {
 				fill(b, s, 1, 1)
 				b.StartTimer()
 				mustClose(b, mustOpen(b, s, 1))
+			}
+		})
+	}
+}
+
+// Opening random maildrops of few messages, most of them not in memory: the cost must not grow with their number.
+func BenchmarkOpenOneOfMany(b *testing.B) {
+	for _, drops := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(drops), func(b *testing.B) {
+			s := openTest(b, Options{ListingCache: -1})
+			for id := range drops {
+				fill(b, s, int64(1+id), 5)
+			}
+			for b.Loop() {
+				mustClose(b, mustOpen(b, s, mailstore.DropID(1+rand.IntN(drops))))
 			}
 		})
 	}
