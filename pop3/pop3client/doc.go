@@ -32,7 +32,7 @@
 //   - Whatever a server sends, memory and time are bounded: see the limits in Options.
 //   - An error tells what happened: *pop3.Error is a refusal (-ERR) and the session goes on; *pop3.ProtocolError and
 //     *ConnError are the end of the session. Text of a server is made fit to be shown.
-//   - A message that was cut off is never reported as whole, and deletions are done only when Quit returns nil.
+//   - A message that was cut off is never reported as whole, and nothing is deleted before Quit.
 //   - No command can be smuggled in by an argument.
 //
 // # What it puts up with
