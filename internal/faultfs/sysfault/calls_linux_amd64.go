@@ -146,7 +146,7 @@ func (p Plan) counts(c call) bool {
 	case p.Torn:
 		return c.kind == writes
 	case p.Errno == 0:
-		return c.kind > opens
+		return c.kind > opens && c.kind != closes // closing changes nothing
 	case p.Errno == syscall.ENOSPC || p.Errno == syscall.EDQUOT:
 		return c.kind == creates || c.kind == makes || c.kind == writes || c.kind == resizes || c.kind == syncs
 	case p.Errno == syscall.EROFS:

@@ -22,7 +22,7 @@ import (
 const strideEnv = "POSTAMT_CRASH_STRIDE"
 
 // Crash runs the store in processes of their own and breaks every system call that touches the store's folder, one in
-// each process, during two deliveries and during an update: the process is killed there, or killed with half of a write
+// each process, during two deliveries, an update, a sweep and a close: the process is killed there, or killed with half of a write
 // done, or the call fails with ENOSPC (once, or from there on) or EIO. Then it opens the store again and accounts for every message. In the dry run
 // it also sees that whatever was acknowledged had been synced, the database's files included.
 //
@@ -66,7 +66,7 @@ func Crash(t *testing.T, open Opener) {
 						at += stride
 					}
 					t.Logf("%s: broke one system call in %d processes", how.name, (at-1)/stride)
-					if at < 5 {
+					if at <= 3*stride {
 						t.Errorf("only %d system calls to break: this test proves little", at)
 					}
 				})
@@ -77,8 +77,9 @@ func Crash(t *testing.T, open Opener) {
 
 // A crashBase is a store with some mail, to be copied for each process.
 type crashBase struct {
-	dir string
-	l   *ledger
+	dir     string
+	l       *ledger
+	deleted []string // texts of messages that bob deleted
 }
 
 func newCrashBase(t *testing.T, open Opener) *crashBase {
@@ -97,11 +98,26 @@ func newCrashBase(t *testing.T, open Opener) *crashBase {
 			t.Fatal(err)
 		}
 	}
+	for i := range deletedBefore + 1 {
+		text := deletedText(i)
+		uid := deliver(t, s, text, bob)
+		if i < deletedBefore {
+			b.deleted = append(b.deleted, text)
+			remove(t, s, bob, 0)
+		} else {
+			b.l.must[bob][uid] = text
+		}
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
+
+// deletedBefore is how many messages bob had deleted before the process began.
+const deletedBefore = 3
+
+func deletedText(i int) string { return fmt.Sprintf("bob %d\r\n", i) }
 
 // run runs a child on a copy of the store and returns what it said.
 func (b *crashBase) run(t *testing.T, script string, plan sysfault.Plan) (sysfault.Result, string, []string) {
@@ -159,7 +175,7 @@ func (b *crashBase) dryRun(t *testing.T, open Opener, script string) {
 		t.Errorf("acknowledged before %s was durable", path)
 	}
 	t.Logf("%d system calls: %s", len(result.Calls), strings.ReplaceAll(fmt.Sprint(result.Calls), dir, ""))
-	b.audit(t, open, dir, said, "with nothing broken")
+	b.audit(t, open, dir, script, said, "with nothing broken")
 }
 
 // crash breaks call number at, opens the store again and accounts. It is false when there is no such call.
@@ -174,7 +190,7 @@ func (b *crashBase) crash(t *testing.T, open Opener, script string, plan sysfaul
 	if killed := plan.Errno == 0; killed != (result.Exit < 0) || !killed && result.Exit != 0 {
 		t.Errorf("%s: exit status %d, the process said %q", when, result.Exit, said)
 	}
-	b.audit(t, open, dir, said, when)
+	b.audit(t, open, dir, script, said, when)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Error(err)
 	}
@@ -182,7 +198,7 @@ func (b *crashBase) crash(t *testing.T, open Opener, script string, plan sysfaul
 }
 
 // audit opens a store and compares it with what the process on it said.
-func (b *crashBase) audit(t *testing.T, open Opener, dir string, said []string, when string) {
+func (b *crashBase) audit(t *testing.T, open Opener, dir, script string, said []string, when string) {
 	t.Helper()
 	note := &noted{tester: t, when: when}
 	l, deleted := b.expect(note, said)
@@ -197,6 +213,12 @@ func (b *crashBase) audit(t *testing.T, open Opener, dir string, said []string, 
 	defer s.Close()
 	clean(note, s)
 	b.auditDeleted(note, s, l, deleted)
+	// What was deleted before comes back whole, unless it was swept.
+	n, err := s.Undelete(background, bob, time.Time{})
+	if err != nil || n != deletedBefore && script != sweepScript {
+		t.Errorf("%s: %d messages that were deleted before came back, want %d; %v", when, n, deletedBefore, err)
+	}
+	l.maybe[bob] = append(l.maybe[bob], b.deleted...)
 	l.audit(note, s)
 	if err := l.deliver(s, "after\r\n", alice, bob); err != nil {
 		t.Errorf("%s: delivering again: %v", when, err)

@@ -34,17 +34,31 @@ func Child(open Opener) {
 
 // runChild opens the store, says on the standard output what was acknowledged, and closes the store.
 func runChild(open Opener, dir, script string) error {
+	step, ok := scripts[script]
+	if !ok {
+		return fmt.Errorf("there is no script %q", script)
+	}
 	cfg, err := childConfig(dir)
 	if err != nil {
 		return err
+	}
+	if script == sweepScript {
+		later := newClock()
+		later.advance(2 * window)
+		cfg.Now = later.now
 	}
 	s, err := open(dir, cfg)
 	if err != nil {
 		return err
 	}
-	step, ok := scripts[script]
-	if !ok {
-		return fmt.Errorf("there is no script %q", script)
+	if script == closeScript {
+		if err := step(s); err != nil {
+			return errors.Join(err, s.Close())
+		}
+		sysfault.Tell(sysfault.MarkBegin)
+		_ = s.Close() // may say that the disk failed: everything was acknowledged before
+		sysfault.Tell(sysfault.MarkEnd)
+		return nil
 	}
 	sysfault.Tell(sysfault.MarkBegin)
 	err = step(s)
@@ -68,9 +82,17 @@ func childConfig(dir string) (Config, error) {
 
 // scripts are what a child does. They report each acknowledgement in one line.
 var scripts = map[string]func(mailstore.Store) error{
-	"deliver": childDeliver,
-	"update":  childUpdate,
+	"deliver":   childDeliver,
+	"update":    childUpdate,
+	sweepScript: childSweep,
+	closeScript: childDeliver,
 }
+
+// closeScript is broken while it closes the store, which copies the database's log.
+const closeScript = "close"
+
+// sweepScript runs after the undelete window of what is deleted.
+const sweepScript = "sweep"
 
 // childTexts are delivered by a child: to two maildrops, to one, and one message larger than a block.
 var childTexts = []struct {
@@ -111,4 +133,12 @@ func childUpdate(s mailstore.Store) error {
 	sysfault.Tell(sysfault.MarkDurable)
 	fmt.Println("deleted")
 	return d.Close()
+}
+
+func childSweep(s mailstore.Store) error {
+	if _, err := s.Sweep(background); err != nil {
+		return err
+	}
+	sysfault.Tell(sysfault.MarkDurable)
+	return nil
 }
