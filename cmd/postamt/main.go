@@ -29,6 +29,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 
 // interruptible returns a context that ends with SIGINT and SIGTERM, for commands that have something to finish or to
 // tell then. Others are ended by the signal at once: nothing they do is ever half done.
+// A second signal ends the program at once.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }

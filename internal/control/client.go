@@ -20,7 +20,14 @@ var ErrNotRunning = errors.New("control: no daemon is running")
 func Ask(ctx context.Context, path string, req Request) (Reply, error) {
 	var reply Reply
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", path)
+	short, release, err := shorten(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return reply, fmt.Errorf("%w (%s)", ErrNotRunning, path)
+	} else if err != nil {
+		return reply, err
+	}
+	defer release()
+	c, err := d.DialContext(ctx, "unix", short)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return reply, fmt.Errorf("%w (%s)", ErrNotRunning, path)

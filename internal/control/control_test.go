@@ -54,6 +54,38 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// A data folder may lie deeper than the name of a socket can be long.
+func TestLongPath(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	path := filepath.Join(dir, "control.sock")
+	if _, err := Ask(t.Context(), path, Request{Op: "reload"}); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("no folder: %v, want ErrNotRunning", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- Serve(ctx, l, func(context.Context, Request) Reply { return Reply{Notes: []string{"hello"}} })
+	}()
+	if reply, err := Ask(t.Context(), path, Request{Op: "reload"}); err != nil || len(reply.Notes) != 1 {
+		t.Errorf("%+v, %v", reply, err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left over: %v", err)
+	}
+}
+
 func TestNotRunning(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "control.sock")

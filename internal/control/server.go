@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -42,16 +43,52 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	short, release, err := shorten(path)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // it would unlink the short name
 	// Between bind and chmod others could connect if the folder let them in; it does not (0700).
 	if err := os.Chmod(path, 0o600); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
-	return l, nil
+	return &listener{l, path}, nil
+}
+
+// A listener takes its socket away when it is closed.
+type listener struct {
+	*net.UnixListener
+	path string
+}
+
+func (l *listener) Close() error {
+	if err := l.UnixListener.Close(); err != nil {
+		return err // closed before: the path may be another's by now
+	}
+	return os.Remove(l.path)
+}
+
+// maxPath is the length of the longest name that a unix socket can be bound to, in octets.
+const maxPath = 107
+
+// shorten returns a name for a socket's path that is short enough: the path itself, or one through a descriptor of its
+// folder, which is good until release is called.
+func shorten(path string) (short string, release func(), err error) {
+	if len(path) <= maxPath {
+		return path, func() {}, nil
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	short = fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(path))
+	return short, func() { _ = folder.Close() }, nil
 }
 
 // Serve answers requests until ctx ends; it closes l, waits for handlers that run, and returns nil then. Requests are

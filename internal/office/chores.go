@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// sweep removes for good what was deleted before the undelete window, now and at every interval.
+// sweep removes for good what was deleted before the undelete window, soon and at every interval.
 func (o *Office) sweep(ctx context.Context) {
-	wait := time.Minute // let those who wait for their mail come first
+	wait := o.opt.FirstSweep
 	for {
 		select {
 		case <-ctx.Done():

@@ -31,6 +31,9 @@ type Options struct {
 	Watchdog time.Duration
 	// Version and Revision say which program this is: in metrics, and the version in CAPA if the configuration wants it.
 	Version, Revision string
+	// FirstSweep is how long after the start the store is swept for the first time. Default 1 minute: those who wait for
+	// their mail come first.
+	FirstSweep time.Duration
 	// StopTimeout is how long sessions may take to end when the Office closes. Default 20 seconds.
 	StopTimeout time.Duration
 }
@@ -62,6 +65,9 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (_ *Office, err 
 	}
 	if opt.StopTimeout == 0 {
 		opt.StopTimeout = 20 * time.Second
+	}
+	if opt.FirstSweep == 0 {
+		opt.FirstSweep = time.Minute
 	}
 	o := &Office{opt: opt, log: opt.Log, fatal: make(chan error, 1)}
 	o.closing, o.close = context.WithCancel(context.Background())
@@ -144,6 +150,7 @@ func (o *Office) Run(ctx context.Context) error {
 	chores.Go(func() { o.sweep(choring) })
 	chores.Go(func() { o.opt.Notify.RunWatchdog(choring, o.opt.Watchdog, o.alive) })
 	o.notify(o.opt.Notify.Ready("serving"))
+	o.greet(ctx)
 
 	var err error
 	select {
@@ -165,6 +172,14 @@ func (o *Office) Run(ctx context.Context) error {
 	o.old.Wait()
 	o.log.Info("closed")
 	return err
+}
+
+// greet tells somebody who starts for the first time what to do next.
+func (o *Office) greet(ctx context.Context) {
+	for range o.vault.Accounts.All(ctx) {
+		return
+	}
+	o.log.Info("there are no accounts yet, postamt account add NAME makes one")
 }
 
 // answer handles what commands ask through the control socket.

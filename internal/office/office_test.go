@@ -1,14 +1,21 @@
 package office
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/mailstore"
+	"github.com/postamt/postamt/pop3/pop3client"
 )
 
 func TestMailGoesThroughAndStays(t *testing.T) {
@@ -166,4 +173,113 @@ func TestUnixSocket(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left over: %v", err)
 	}
+}
+
+// What was deleted before the undelete window is swept without anybody asking.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	cfg.Store.UndeleteWindow = 0
+	r := start(t, cfg)
+	deliver(t, r.addr("lmtp"), "one")
+	signIn(t, r.addr("pop3")).say("DELE 1", "+OK", "QUIT", "+OK")
+	bob, err := r.Vault().Accounts.Get(t.Context(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted := func() int {
+		u, err := r.Vault().Store.Usage(t.Context(), mailstore.DropID(bob.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.DeletedMessages
+	}
+	if deleted() != 1 {
+		t.Fatal("nothing to sweep")
+	}
+	r.stop()
+	r = startWith(t, cfg, Options{FirstSweep: 1})
+	for deadline := time.Now().Add(20 * time.Second); deleted() > 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("not swept")
+		}
+	}
+}
+
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	v, err := OpenVault(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(cfg.Data, catalogName)
+	if err := checkOwner(file, os.Geteuid()); err != nil {
+		t.Errorf("the owner is refused: %v", err)
+	}
+	if err := checkOwner(file, os.Geteuid()+1); err == nil || !strings.Contains(err.Error(), "run this as that user") {
+		t.Errorf("somebody else: %v", err)
+	}
+}
+
+// What LMTP took in comes out of RETR with the same octets, but that a bare LF is a line end; LIST tells their number.
+func TestOctetsThroughTheHouse(t *testing.T) {
+	t.Parallel()
+	r := start(t, settings(t))
+	lmtp := dial(t, r.addr("lmtp"))
+	lmtp.say("", "220", "LHLO x", "250-", "", "250-", "", "250-", "", "250-", "", "250-", "", "250 ")
+	rapid.Check(t, func(rt *rapid.T) {
+		octet := rapid.SampledFrom([]byte("\r\r\n\n..ab\x00\xff"))
+		body := append(rapid.SliceOfN(octet, 0, 60).Draw(rt, "body"), "\r\n"...)
+		wire := bytes.ReplaceAll(body, []byte("\r\n."), []byte("\r\n.."))
+		if body[0] == '.' {
+			wire = append([]byte("."), wire...)
+		}
+		lmtp.say("MAIL FROM:<>", "250", "RCPT TO:<bob>", "250", "DATA", "354", string(wire)+".", "250 ")
+
+		c, err := pop3client.Dial(t.Context(), r.addr("pop3"), &pop3client.Options{Security: pop3client.Clear, AllowCleartext: true})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if err := c.Login(t.Context(), "bob", password); err != nil {
+			rt.Fatal(err)
+		}
+		num, _, err := c.Stat(t.Context()) // the newest: an attempt that failed leaves its message behind
+		if err != nil {
+			rt.Fatal(err)
+		}
+		size, err := c.Size(t.Context(), num)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		m, err := c.Retr(t.Context(), num)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		got, err := io.ReadAll(m)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if want := kept(body); !bytes.Equal(got, want) || size != int64(len(want)) {
+			rt.Fatalf("sent %q, got %q and a size of %d; want %q", body, got, size, want)
+		}
+		if err := errors.Join(c.Dele(t.Context(), num), c.Quit(t.Context())); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+// kept is the stored form of a message.
+func kept(body []byte) (out []byte) {
+	for i, c := range body {
+		if c == '\n' && (i == 0 || body[i-1] != '\r') {
+			out = append(out, '\r')
+		}
+		out = append(out, c)
+	}
+	return out
 }

@@ -85,6 +85,9 @@ func unchangeable(old, cfg *config.Config) (notes []string, err error) {
 	if old.Store.ListingCache != cfg.Store.ListingCache || old.Store.UndeleteWindow != cfg.Store.UndeleteWindow {
 		notes = append(notes, "store.undelete_window and store.listing_cache change at the next start")
 	}
+	if old.Log.Format != cfg.Log.Format {
+		notes = append(notes, "log.format changes at the next start")
+	}
 	if old.Metrics != cfg.Metrics {
 		notes = append(notes, "metrics.listen changes at the next start")
 	}

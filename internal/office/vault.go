@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/postamt/postamt/internal/account"
@@ -105,7 +108,25 @@ func makeData(data string) error {
 	case fi.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("others may write to the data folder %s (mode %04o), that is not safe: chmod go-w %s", data, fi.Mode().Perm(), data)
 	}
-	return nil
+	return checkOwner(filepath.Join(data, catalogName), os.Geteuid())
+}
+
+// checkOwner refuses to work as another user than the one whose catalog it is. Root could, and would leave files behind
+// that the daemon cannot read.
+func checkOwner(catalog string, uid int) error {
+	fi, err := os.Stat(catalog)
+	if err != nil {
+		return nil // there is none yet, or opening it will say what is wrong
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == uid {
+		return nil
+	}
+	owner := strconv.Itoa(int(st.Uid))
+	if u, err := user.LookupId(owner); err == nil {
+		owner = u.Username
+	}
+	return fmt.Errorf("the data in %s belongs to the user %s, run this as that user: sudo -u %s postamt ...", filepath.Dir(catalog), owner, owner)
 }
 
 // cmpZero turns the 0 of a configuration, "none", into the negative number that means so in our packages, where 0 means
