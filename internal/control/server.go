@@ -58,20 +58,21 @@ func Listen(path string) (net.Listener, error) {
 		_ = l.Close()
 		return nil, err
 	}
-	return &listener{l, path}, nil
+	return &listener{UnixListener: l, path: path}, nil
 }
 
 // A listener takes its socket away when it is closed.
 type listener struct {
 	*net.UnixListener
 	path string
+	once sync.Once // later on the path may be another's
+	err  error
 }
 
+// Close implements net.Listener. When it returns, also in a second call, the socket is gone.
 func (l *listener) Close() error {
-	if err := l.UnixListener.Close(); err != nil {
-		return err // closed before: the path may be another's by now
-	}
-	return os.Remove(l.path)
+	l.once.Do(func() { l.err = errors.Join(l.UnixListener.Close(), os.Remove(l.path)) })
+	return l.err
 }
 
 // maxPath is the length of the longest name that a unix socket can be bound to, in octets.
