@@ -32,7 +32,7 @@ func parsePath(arg, keyword string) (address, bool) {
 	}
 	if strings.HasPrefix(path, "@") { // a source route, to be ignored (RFC 5321 §4.1.1.3)
 		_, after, found := strings.Cut(path, ":")
-		if !found || after == "" {
+		if !found || after == "" || after[0] == '@' {
 			return address{}, false
 		}
 		path = after
