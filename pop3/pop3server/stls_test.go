@@ -209,3 +209,21 @@ func TestClientCertificateIsNotSignIn(t *testing.T) {
 	p.greeted()
 	p.cmd("STAT", "-ERR ")
 }
+
+// TestPanicInCertificateCallback: it costs the one connection.
+func TestPanicInCertificateCallback(t *testing.T) {
+	t.Parallel()
+	sum := make(chan pop3server.Summary, 1)
+	s := start(t, func(o *pop3server.Options) {
+		o.TLSConfig = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { panic("boom") }}
+		o.Hooks.ConnClose = func(_ *pop3server.Conn, s pop3server.Summary) { sum <- s }
+	})
+	p := s.pipe(t).greeted()
+	p.cmd("STLS", "+OK ")
+	if err := tls.Client(p.nc, clientTLS()).Handshake(); err == nil {
+		t.Error("the handshake succeeded")
+	}
+	if got := <-sum; got.Reason != pop3server.ReasonTLS || !strings.Contains(got.Err.Error(), "boom") {
+		t.Errorf("ended with %q, %v", got.Reason, got.Err)
+	}
+}

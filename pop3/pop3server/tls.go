@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/postamt/postamt/pop3"
@@ -103,8 +104,7 @@ func (c *Conn) startTLS() error {
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.s.opt.HandshakeTimeout)); err != nil {
 		return end(ReasonClosed, err)
 	}
-	// The context carries the Conn and is never done: the deadlines and Close end a handshake.
-	if err := tc.HandshakeContext(context.WithValue(context.Background(), connKey{}, c)); err != nil {
+	if err := c.handshake(tc); err != nil {
 		if c.isDraining() {
 			return end(ReasonShutdown, nil)
 		}
@@ -122,6 +122,24 @@ func (c *Conn) startTLS() error {
 	c.sum.TLSVersion = tls.VersionName(state.Version)
 	c.sum.TLSCipher = tls.CipherSuiteName(state.CipherSuite)
 	return nil
+}
+
+// handshake runs in a goroutine of its own and waits for it: the deep stack that a handshake needs goes with it, and
+// does not stay with an idle session.
+func (c *Conn) handshake(tc *tls.Conn) error {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() {
+			if p := recover(); p != nil { // in a callback of the configuration
+				err = fmt.Errorf("panic in the TLS handshake: %v", p)
+			}
+			done <- err
+		}()
+		// The context carries the Conn and is never done: the deadlines and Close end a handshake.
+		err = tc.HandshakeContext(context.WithValue(context.Background(), connKey{}, c))
+	}()
+	return <-done
 }
 
 // channelBindings returns the bindings that this connection has, the stronger one first (RFC 9266, RFC 5929).
