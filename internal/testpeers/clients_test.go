@@ -2,6 +2,7 @@ package testpeers
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -47,7 +48,10 @@ func (j job) port() string {
 // run runs a client's program and fails the test with its output if it fails.
 func (j job) run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Dir = j.dir
 	cmd.Env = append(os.Environ(), "HOME="+j.dir, "FETCHMAILHOME="+j.dir, "SSL_CERT_FILE="+j.d.Cert)
 	var errs strings.Builder
@@ -84,7 +88,7 @@ func TestClients(t *testing.T) {
 		{"mpop", []string{"mpop"}, "\n", []wire{clear, stls, pop3s}, mpop},
 		{"getmail6", []string{"getmail"}, "\n", []wire{clear, pop3s}, getmail}, // knows no STLS
 		{"poplib", []string{"python3"}, "\r\n", []wire{clear, stls, pop3s}, poplib},
-		{"NetPOP3", []string{"perl"}, "\n", []wire{clear, stls, pop3s}, netPOP3},
+		{"NetPOP3", []string{"perl"}, "\r\n", []wire{clear, stls, pop3s}, netPOP3},
 	}
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,7 +24,7 @@ type letter struct {
 // there are no NULs, because some of the clients themselves cannot have those (docs/compatibility.md).
 var corpus = func() []letter {
 	head := func(subject, more string) string {
-		return "Return-Path: <alice@example.org>\r\nReceived: from mx.example.org by mail.example.com; Sat, 21 Nov 2026 10:00:00 +0000\r\n" +
+		return "Return-Path: <alice@example.org>\r\nReceived: from mx.example.org by mail.example.com;\r\n\tSat, 21 Nov 2026 10:00:00 +0000\r\n" +
 			"From: Alice <alice@example.org>\r\nTo: Bob <bob@example.com>\r\nSubject: " + subject + "\r\n" +
 			"Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nMessage-ID: <" + strings.ReplaceAll(subject, " ", ".") + "@example.org>\r\n" + more + "\r\n"
 	}

@@ -21,7 +21,7 @@ func curl(t *testing.T, j job) (got [][]byte) {
 	}
 	if j.remove {
 		for range got { // each run is a session of its own, so the next message is number 1 again
-			j.run(t, "curl", append(flags, "--list-only", "--request", "DELE 1", url)...)
+			j.run(t, "curl", append(flags, "--list-only", "--request", "DELE", url+"1")...)
 		}
 	}
 	return got

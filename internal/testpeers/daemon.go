@@ -28,6 +28,7 @@ type Daemon struct {
 	bin string
 	log *logBuffer
 	cmd *exec.Cmd
+	end chan error // gets the outcome of cmd
 }
 
 // Start starts a daemon with the given lines added to its configuration, waits until it says that it is ready, and stops
@@ -38,7 +39,7 @@ func Start(t testing.TB, config string) *Daemon {
 	d := &Daemon{
 		Dir: dir, Config: filepath.Join(dir, "postamt.toml"), bin: Binary(t), log: &logBuffer{},
 		POP3: freePort(t), POP3S: freePort(t), LMTP: freePort(t),
-		Cert: filepath.Join(dir, "data", "tls", "cert.pem"),
+		Cert: filepath.Join(dir, "data", "tls", "self-signed.crt"),
 	}
 	text := fmt.Sprintf(`data = %q
 hostname = "localhost"
@@ -51,7 +52,7 @@ listen_tls = [%q]
 listen = [%q]
 
 [sign_in]
-argon2_memory = "1MiB"
+argon2_memory = "7MiB"
 argon2_passes = 1
 scram_iterations = 4096
 `, filepath.Join(dir, "data"), config, d.POP3, d.POP3S, d.LMTP)
@@ -77,22 +78,26 @@ func (d *Daemon) run(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer notify.Close()
 	d.cmd = exec.Command(d.bin, "serve", "--config", d.Config)
 	d.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+sock)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	d.end = make(chan error, 1)
+	go func() {
+		d.end <- d.cmd.Wait()
+		notify.Close() // nothing more will come
+	}()
 	notify.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for buf := make([]byte, 4096); ; {
 		n, err := notify.Read(buf)
 		if err != nil {
 			d.cmd.Process.Kill()
-			d.cmd.Wait()
-			t.Fatalf("postamt serve was not ready in time: %v\n%s", err, d.log)
+			t.Fatalf("postamt serve did not become ready: %v (%v)\n%s", err, <-d.end, d.log)
 		}
 		if strings.Contains(string(buf[:n]), "READY=1") {
+			notify.SetReadDeadline(time.Time{})
 			return
 		}
 	}
@@ -105,7 +110,7 @@ func (d *Daemon) Stop(t testing.TB) {
 		return
 	}
 	d.cmd.Process.Signal(os.Interrupt)
-	if err := d.cmd.Wait(); err != nil {
+	if err := <-d.end; err != nil {
 		t.Errorf("postamt serve ended badly: %v\n%s", err, d.log)
 	}
 	d.cmd = nil

@@ -19,7 +19,7 @@ my $list = $p->list;
 for my $num (sort { $a <=> $b } keys %$list) {
     my $lines = $p->get($num) or die "RETR $num: " . $p->message;
     open my $f, ">:raw", "$out/$num" or die $!;
-    print $f @$lines;
+    print $f map { s/\r?\n\z/\r\n/r } @$lines; # get() gives LF over plain connections and CRLF over TLS
     close $f or die $!;
     if ($remove eq "true") { $p->delete($num) or die "DELE $num: " . $p->message; }
 }

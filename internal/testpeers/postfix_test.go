@@ -113,7 +113,10 @@ scache unix - - n - 1 scache
 showq unix n - n - - showq
 postlog unix-dgram n - n - 1 postlogd
 `, " unix", "  unix"))
-	run(t, "postfix", "-c", filepath.Join(dir, "etc"), "start")
+	// Its daemons inherit the output, so that must be no pipe that somebody waits for.
+	if err := exec.CommandContext(t.Context(), "postfix", "-c", filepath.Join(dir, "etc"), "start").Run(); err != nil {
+		t.Fatalf("postfix start: %v", err)
+	}
 	t.Cleanup(func() { exec.Command("postfix", "-c", filepath.Join(dir, "etc"), "abort").Run() })
 	return pf
 }
