@@ -56,7 +56,7 @@ type Envelope struct {
 // A Delivery takes in one message. It is used by one goroutine.
 type Delivery interface {
 	// Write takes the message's octets as they came. The store keeps lines with CRLF: a bare LF becomes CRLF, a bare CR
-	// stays an octet like any other, a missing last line end is added, NULs stay. ErrTooLarge, ErrNoSpace and other
+	// stays an octet like any other, a missing last line end is added, NULs stay. ErrTooLarge, ErrUnavailable and other
 	// errors are final for this delivery.
 	io.Writer
 	// Commit stores the message in every maildrop of to, durably, all or none, and returns one Receipt for each, in order.
