@@ -29,15 +29,16 @@ func getmail(t *testing.T, j job) [][]byte {
 	if j.wire == pop3s {
 		kind, ca = "SimplePOP3SSLRetriever", "ca_certs = "+j.write(t, "cert.pem", string(cert))
 	}
-	maildir := filepath.Join(dir, "Maildir")
-	for _, d := range []string{"cur", "new", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(maildir, d), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	out := filepath.Join(dir, "mail")
+	if err := os.Mkdir(out, 0o700); err != nil {
+		t.Fatal(err)
 	}
+	// getmail 6.18 listens for the end of its delivery process only after it has started it, and waits a minute in vain
+	// if that was quick. So this one is not.
+	mda := j.write(t, "mda", "sleep 0.1\nexec cat >$(mktemp "+out+"/XXXXXXXX)\n")
 	rc := j.write(t, "rc", fmt.Sprintf("[retriever]\ntype = %s\nserver = localhost\nport = %s\nusername = %s\npassword = %s\n%s\n"+
-		"[destination]\ntype = Maildir\npath = %s/\n[options]\nread_all = true\ndelete = %t\nreceived = false\ndelivered_to = false\nverbose = 0\n",
-		kind, j.port(), j.user, j.password, ca, maildir, j.remove))
+		"[destination]\ntype = MDA_external\npath = /bin/sh\narguments = (%q,)\n[options]\nread_all = true\ndelete = %t\nreceived = false\ndelivered_to = false\nverbose = 0\n",
+		kind, j.port(), j.user, j.password, ca, mda, j.remove))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -52,5 +53,5 @@ func getmail(t *testing.T, j job) [][]byte {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("getmail: %v\n%.3000s", err, out)
 	}
-	return readFiles(t, filepath.Join(maildir, "new"))
+	return readFiles(t, out)
 }
