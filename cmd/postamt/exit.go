@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postamt/postamt/internal/account"
@@ -74,7 +75,20 @@ func explain(err error) string {
 	case errors.Is(err, catalog.ErrBusy):
 		return "another process holds the catalog for too long, try again"
 	case errors.Is(err, catalog.ErrCorrupt):
-		return err.Error() + ", restore it from a backup"
+		return plainly(err.Error()) + ", restore it from a backup"
 	}
-	return err.Error()
+	return plainly(err.Error())
+}
+
+// plainly takes the names of our packages off the front of an error: they say nothing to a person.
+func plainly(text string) string {
+	for {
+		name, rest, ok := strings.Cut(text, ": ")
+		switch {
+		case ok && slices.Contains([]string{"mailstore", "sqlstore", "catalog", "account", "body", "mailfile", "tlsconf"}, name):
+			text = rest
+		default:
+			return text
+		}
+	}
 }

@@ -63,6 +63,9 @@ func TestServe(t *testing.T) {
 	if out := d.must(t, "", "undelete", "--dry-run", "--since", "1h", "bob"); !strings.Contains(out, "1 message would be brought back") {
 		t.Errorf("undelete --dry-run:\n%s", out)
 	}
+	if out := d.must(t, "", "undelete", "--dry-run", "--json", "bob"); !strings.Contains(out, `"octets": 30`) {
+		t.Errorf("undelete --dry-run --json:\n%s", out)
+	}
 	if out := d.must(t, "", "undelete", "bob"); !strings.Contains(out, "1 message brought back for bob") {
 		t.Errorf("undelete:\n%s", out)
 	}
@@ -185,11 +188,12 @@ func TestServiceManager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.env = []string{"NOTIFY_SOCKET=" + path, "LISTEN_FDS=1", "LISTEN_FDNAMES=pop3"}
+	d.env = []string{"NOTIFY_SOCKET=" + path, "LISTEN_FDS=1", "LISTEN_FDNAMES=pop3", "WATCHDOG_USEC=200000"}
 	d.files = []*os.File{file}
 	d.start(t)
 	_ = file.Close()
 	hear("READY=1")
+	hear("WATCHDOG=1")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c, err := pop3client.Dial(ctx, socket.Addr().String(), &pop3client.Options{Security: pop3client.Clear})

@@ -48,7 +48,7 @@ keep copies do not fetch them twice. How long it can is set by store.undelete_wi
 			})
 		},
 	}
-	cmd.Flags().StringVar(&since, "since", "", "only what was deleted since: a `time` ago (3h, 2d) or a date (2026-11-20, or RFC 3339)")
+	cmd.Flags().StringVar(&since, "since", "", "only what was deleted since: a `time` ago (3h, 2d) or a date (2026-11-20, 2026-11-20T14:00:00+01:00)")
 	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "list what would come back, and change nothing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
