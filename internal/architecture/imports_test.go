@@ -26,7 +26,7 @@ var rules = []struct {
 	{"pop3/pop3client", []string{"pop3", "sasl", "internal/wire"}, "a library: std only; never the server"},
 	{"pop3/pop3server", []string{"pop3", "sasl", "internal/wire"}, "a library: std only; knows no store; never the client"},
 	{"pop3/pop3server/pop3mem", []string{"pop3", "pop3/pop3server", "sasl"}, "the reference backend is what a user could write"},
-	{"pop3/pop3test", []string{"pop3", "pop3/pop3server", "sasl", "internal/wire", "golang.org/x/tools/txtar"}, "for other people's servers and clients, too"},
+	{"pop3/pop3test", []string{"pop3", "pop3/pop3server", "sasl", "internal/wire"}, "for other people's servers and clients, too"},
 	{"internal/catalog", []string{"modernc.org/sqlite", "modernc.org/sqlite/lib", "golang.org/x/sys/unix"}, "the only package that knows a database driver"},
 	{"internal/body", []string{"golang.org/x/sys/unix"}, "files only"},
 	{"internal/faultfs", []string{"internal/body"}, "failing disks beneath internal/body"},
