@@ -18,7 +18,7 @@ import (
 	"github.com/postamt/postamt/internal/mailstore"
 )
 
-// strideEnv makes Crash take only every n-th system call: all of them take a minute or so. With -short it is 7.
+// strideEnv makes Crash take only every n-th system call: all of them take half a minute or so.
 const strideEnv = "POSTAMT_CRASH_STRIDE"
 
 // Crash runs the store in processes of their own and breaks every system call that touches the store's folder, one in
@@ -26,13 +26,14 @@ const strideEnv = "POSTAMT_CRASH_STRIDE"
 // done, or the call fails with ENOSPC (once, or from there on) or EIO. Then it opens the store again and accounts for every message. In the dry run
 // it also sees that whatever was acknowledged had been synced, the database's files included.
 //
-// The package's TestMain must call [Child]. POSTAMT_CRASH_STRIDE=n takes only every n-th call; -short is a stride of 7.
+// The package's TestMain must call [Child]. POSTAMT_CRASH_STRIDE=n takes only every n-th call. With
+// -short, and under the race detector, which makes processes slow and finds nothing more here, n is 7.
 func Crash(t *testing.T, open Opener) {
 	if err := sysfault.Supported(); err != nil {
 		t.Skipf("skipped, nothing was crashed: %v", err)
 	}
 	stride := 1
-	if testing.Short() {
+	if testing.Short() || underRace {
 		stride = 7
 	}
 	if s := os.Getenv(strideEnv); s != "" {

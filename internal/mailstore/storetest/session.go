@@ -99,7 +99,7 @@ func testShared(t *testing.T, f *fixture) {
 func testUpdate(t *testing.T, f *fixture) {
 	s := f.store(t)
 	var all []message
-	for i := range 2500 { // more than any chunk a store may keep them in
+	for i := range 1200 { // more than a chunk that a store may keep them in
 		text := fmt.Sprintf("%d\r\n", i)
 		if i%100 == 0 {
 			f.clock.advance(time.Second)
@@ -110,13 +110,13 @@ func testUpdate(t *testing.T, f *fixture) {
 	var deleted []int
 	var want []message
 	for i := range all {
-		if i%3 == 0 || i > 900 && i < 2100 {
+		if i%3 == 0 || i > 500 && i < 1050 {
 			deleted = append(deleted, i)
 		} else {
 			want = append(want, all[i])
 		}
 	}
-	if err := d.Update(t.Context(), mailstore.Update{Deleted: deleted, Retrieved: []int{0, 1, 2499}}); err != nil {
+	if err := d.Update(t.Context(), mailstore.Update{Deleted: deleted, Retrieved: []int{0, 1, 1199}}); err != nil {
 		t.Fatal(err)
 	}
 	closeDrop(t, d)
