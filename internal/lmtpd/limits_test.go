@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,3 +169,43 @@ func TestTimeouts(t *testing.T) {
 		})
 	}
 }
+
+// Out of file descriptors, the server waits and goes on; a listener that is broken ends it.
+func TestAcceptErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := New(Options{Store: &fakeStore{}, Directory: fakeDirectory{}, Hostname: "foo.edu"})
+		nc, theirs := net.Pipe()
+		broken := errors.New("broken")
+		l := &scriptedListener{errs: []error{syscall.EMFILE, syscall.EMFILE, nil, broken}, conn: theirs}
+		start := time.Now()
+		if err := srv.Serve(l); !errors.Is(err, broken) {
+			t.Errorf("Serve: %v, want %v", err, broken)
+		}
+		if took := time.Since(start); took != 15*time.Millisecond {
+			t.Errorf("waited %v, want 5 and 10 ms", took)
+		}
+		newPeer(t, nc).play("S: 220*\nC: QUIT\nS: 221*\nS|")
+		if err := srv.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A scriptedListener fails as told; a nil error is a connection.
+type scriptedListener struct {
+	errs []error
+	conn net.Conn
+}
+
+func (l *scriptedListener) Accept() (net.Conn, error) {
+	err := l.errs[0]
+	l.errs = l.errs[1:]
+	if err != nil {
+		return nil, &net.OpError{Op: "accept", Err: err}
+	}
+	return l.conn, nil
+}
+
+func (l *scriptedListener) Close() error   { return nil }
+func (l *scriptedListener) Addr() net.Addr { return &net.UnixAddr{Net: "unix"} }

@@ -67,11 +67,11 @@ func (s *Server) Serve(l net.Listener) error {
 			if s.isClosing() {
 				return ErrClosed
 			}
-			var ne net.Error
-			if errors.Is(err, net.ErrClosed) || !errors.As(err, &ne) {
+			var passing interface{ Temporary() bool }
+			if !errors.As(err, &passing) || !passing.Temporary() {
 				return err
 			}
-			// Out of file descriptors or the like: it passes.
+			// Most likely out of file descriptors: some will come free.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.opt.Logger.Warn("lmtp: connection not accepted", "err", err, "retry", pause)
 			select {
@@ -175,4 +175,4 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-func (s *Server) logger(c *conn) *slog.Logger { return s.opt.Logger.With("peer", c.peer()) }
+func (s *Server) logger(c *conn) *slog.Logger { return s.opt.Logger.With("remote", c.peer()) }

@@ -14,7 +14,9 @@ import (
 
 func TestSignInResult(t *testing.T) {
 	t.Parallel()
-	said := func(code pop3.ResponseCode, cause error) error { return &pop3.Error{Code: code, Text: "no", Err: cause} }
+	said := func(code pop3.ResponseCode, cause error) error {
+		return &pop3.Error{Code: code, Text: "no", Err: cause}
+	}
 	tests := []struct {
 		err  error
 		want string

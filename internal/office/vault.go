@@ -126,7 +126,7 @@ func checkOwner(catalog string, uid int) error {
 	if u, err := user.LookupId(owner); err == nil {
 		owner = u.Username
 	}
-	return fmt.Errorf("the data in %s belongs to the user %s, run this as that user: sudo -u %s postamt ...", filepath.Dir(catalog), owner, owner)
+	return fmt.Errorf("the data in %s belongs to the user %s, run this as that user: sudo -u %s postamt", filepath.Dir(catalog), owner, owner)
 }
 
 // cmpZero turns the 0 of a configuration, "none", into the negative number that means so in our packages, where 0 means
