@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ func newConfigShow(a *app) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return a.printJSON(l.Config)
+				return a.printJSON(keys(reflect.ValueOf(l.Config)))
 			}
 			from := "# from " + l.Path
 			if l.Path == "" {

@@ -32,7 +32,8 @@ func newDeliver(a *app) *cobra.Command {
 		Short: "Take in one message from standard input (for pipes, .forward, procmail)",
 		Long: `Deliver puts the message on standard input into the maildrop of USER, which is a name or an address, and ends with 0
 only when it is safe on disk. A first line that begins with "From ", as mbox has it and Postfix and procmail write it, is
-not part of the message and is left out. Line ends may be LF or CRLF.
+not part of the message and is left out. Line ends may be LF or CRLF. It must run as the user to whom the data belongs; where
+that cannot be, let the MTA hand mail in over LMTP.
 
 Exit status, as in sysexits.h: 0 delivered, 64 wrong command line, 65 message too large (lmtp.max_message),
 67 no such account, 75 not possible now, try again later (everything else).`,
