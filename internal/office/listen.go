@@ -62,6 +62,9 @@ func openPorts(ctx context.Context, cfg *config.Config, open []*port) (all, fres
 		delete(have, w) // "127.0.0.1:0" may be wanted twice
 		if p == nil {
 			if p, err = openPort(ctx, w); err != nil {
+				if former := overlapping(w, open); former != nil && errors.Is(err, syscall.EADDRINUSE) {
+					err = fmt.Errorf("%s: %s overlaps with %s, which is open: that change needs a restart of the daemon", keyOf[w.service], w.address, former.address)
+				}
 				return nil, nil, err
 			}
 			fresh = append(fresh, p)
@@ -72,6 +75,19 @@ func openPorts(ctx context.Context, cfg *config.Config, open []*port) (all, fres
 		all = append(all, p)
 	}
 	return all, fresh, nil
+}
+
+// overlapping returns an open port of the same number as a wanted one: the kernel does not give out 0.0.0.0:110 while
+// 127.0.0.1:110 is open.
+func overlapping(w place, open []*port) *port {
+	_, number, err := net.SplitHostPort(w.address)
+	for _, p := range open {
+		_, taken, err2 := net.SplitHostPort(p.l.Addr().String())
+		if err == nil && err2 == nil && number == taken {
+			return p
+		}
+	}
+	return nil
 }
 
 func openPort(ctx context.Context, w place) (*port, error) {

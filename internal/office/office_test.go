@@ -77,6 +77,9 @@ func TestStop(t *testing.T) {
 	marked.wantEOF()
 	sending.say("two\r\n.", "250 ")
 	<-stopped
+	if _, err := r.Reload(t.Context()); err == nil {
+		t.Error("a closed office reloads")
+	}
 	if _, err := net.Dial("tcp", r.addr("pop3")); err == nil {
 		t.Error("the port is still open")
 	}

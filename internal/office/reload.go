@@ -15,6 +15,9 @@ import (
 func (o *Office) Reload(ctx context.Context) (notes []string, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closing.Err() != nil {
+		return nil, errors.New("the daemon is closing")
+	}
 	o.notify(o.opt.Notify.Reloading())
 	defer func() {
 		if err != nil {

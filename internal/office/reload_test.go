@@ -63,6 +63,11 @@ func TestReloadWithAnErrorKeepsEverything(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+	_, number, _ := net.SplitHostPort(pop3)
+	r.change(func(c *config.Config) { *c = good; c.POP3.Listen = []string{"0.0.0.0:" + number} })
+	if _, err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "needs a restart") {
+		t.Errorf("an address that overlaps: %v", err)
+	}
 	r.loads = errors.New("postamt.toml:3: nonsense")
 	reply, err := control.Ask(t.Context(), ControlSocket(cfg), control.Request{Op: "reload"})
 	if err != nil || reply.Error != "postamt.toml:3: nonsense" {
