@@ -1,12 +1,15 @@
 package office
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -158,14 +161,7 @@ func TestPOP3S(t *testing.T) {
 	t.Parallel()
 	r := start(t, settings(t))
 	deliver(t, r.addr("lmtp"), "one")
-	c, err := tls.Dial("tcp", r.addr("pop3s"), &tls.Config{InsecureSkipVerify: true}) // the pair is made for this test
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	l := dial(t, r.addr("pop3"))
-	l.nc = c
-	l.r.Reset(c)
+	l := overTLS(t, r.addr("pop3s"))
 	l.say("", "+OK", "USER bob", "+OK", "PASS "+password, "+OK", "STAT", "+OK 1 ")
 }
 
@@ -205,4 +201,41 @@ func TestMonitoring(t *testing.T) {
 	if t.Failed() {
 		t.Log(page)
 	}
+}
+
+// New certificates are shown to those who come, and a session under the old one goes on.
+func TestReloadTakesCertificates(t *testing.T) {
+	t.Parallel()
+	other := settings(t)
+	start(t, other) // makes a certificate
+	r := start(t, settings(t))
+	before := overTLS(t, r.addr("pop3s"))
+	before.say("", "+OK", "USER bob", "+OK", "PASS "+password, "+OK")
+	file := filepath.Join(other.Data, tlsName, "self-signed.pem") // holds certificate and key
+	r.change(func(c *config.Config) { c.TLS.Certificates = []config.Certificate{{Cert: file, Key: file}} })
+	if _, err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after := overTLS(t, r.addr("pop3s"))
+	after.say("", "+OK")
+	if leaf(before).Equal(leaf(after)) {
+		t.Error("the old certificate is still shown")
+	}
+	before.say("NOOP", "+OK", "QUIT", "+OK")
+}
+
+// overTLS connects to a POP3S port.
+func overTLS(t *testing.T, addr string) *line {
+	t.Helper()
+	c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true}) // which certificate is shown is what is tested
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	return &line{t, c, bufio.NewReader(c)}
+}
+
+func leaf(l *line) *x509.Certificate {
+	return l.nc.(*tls.Conn).ConnectionState().PeerCertificates[0]
 }
