@@ -3,14 +3,16 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"modernc.org/sqlite"
 )
 
 // The kinds of failure a caller can act on. Errors of this package wrap one of them beside the database's own error.
 var (
-	// ErrFull: the disk (or a quota) has no room. Nothing of the call was kept.
-	ErrFull = errors.New("catalog: disk is full")
+	// ErrFull: the disk (or a quota) has no room. Nothing of the call was kept. It is syscall.ENOSPC, too, for callers that
+	// do not know this package.
+	ErrFull = fmt.Errorf("catalog: disk is full: %w", syscall.ENOSPC)
 	// ErrReadOnly: the catalog cannot be written: a read-only disk, or file permissions.
 	ErrReadOnly = errors.New("catalog: catalog is read-only")
 	// ErrIO: the disk failed, or a file could not be opened.

@@ -15,6 +15,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/mailstore"
 )
 
@@ -162,6 +163,7 @@ func TestStoreTrouble(t *testing.T) {
 		{"disk full at the start", &fakeStore{beginErr: full}, "452 4.3.1 <pat>*"},
 		{"disk full in the middle", &fakeStore{writeErr: full}, "452 4.3.1 <pat>*"},
 		{"disk full at the end", &fakeStore{commitErr: full}, "452 4.3.1 <pat>*"},
+		{"catalog full", &fakeStore{commitErr: fmt.Errorf("%w: %w", mailstore.ErrUnavailable, catalog.ErrFull)}, "452 4.3.1 <pat>*"},
 		{"quota", &fakeStore{writeErr: syscall.EDQUOT}, "452 4.3.1 <pat>*"},
 		{"too large for the store", &fakeStore{writeErr: mailstore.ErrTooLarge}, "552 5.3.4 <pat>*"},
 		{"not available", &fakeStore{commitErr: mailstore.ErrUnavailable}, "451 4.3.0 <pat>*"},
