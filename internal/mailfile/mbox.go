@@ -141,7 +141,8 @@ func (s *mboxScanner) separates(line []byte) bool {
 // inside looks at a line of a message, or at what comes before the first one.
 func (s *mboxScanner) inside(line []byte) {
 	s.empty = 0
-	if text := bytes.TrimRight(line, "\r\n"); len(text) == 0 {
+	cut := len(line) == lineBuffer // it goes on: CRs only so far do not make it empty
+	if text := bytes.TrimRight(line, "\r\n"); len(text) == 0 && !cut {
 		s.empty = int64(len(line))
 	}
 	m := &s.message

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // A mboxWriter writes a new mbox, in the form mboxrd: under another name first, so that it is there whole or not at all.
@@ -75,16 +74,11 @@ func (w *mboxWriter) Write(ctx context.Context, m Outgoing) (bool, error) {
 }
 
 func (w *mboxWriter) message(m Outgoing) (int64, error) {
-	sender := cleanSender(m.Sender)
-	if sender == "" {
-		sender = "MAILER-DAEMON"
-	}
 	end := "\n"
 	if w.opt.KeepCRLF {
 		end = "\r\n"
 	}
-	received := time.Unix(max(m.Received.Unix(), 0), 0).UTC()
-	head, err := fmt.Fprintf(w.out, "From %s %s%s", sender, received.Format(time.ANSIC), end)
+	head, err := w.out.WriteString(Separator(m.Sender, m.Received) + end)
 	if err != nil {
 		return 0, err
 	}

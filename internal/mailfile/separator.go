@@ -6,6 +6,16 @@ import (
 	"time"
 )
 
+// Separator returns the line "From sender date" that begins a message in an mbox, without its end. A sender that is none,
+// the null sender too, is written as MAILER-DAEMON.
+func Separator(sender string, received time.Time) string {
+	sender = cleanSender(sender)
+	if sender == "" {
+		sender = "MAILER-DAEMON"
+	}
+	return "From " + sender + " " + time.Unix(max(received.Unix(), 0), 0).UTC().Format(time.ANSIC)
+}
+
 var months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
 
 // maxWords is how many words a From line has at most.
