@@ -32,6 +32,8 @@ func (c *Config) check(p *problems) {
 	c.SignIn.check(p)
 	c.Limits.check(p)
 	c.Store.check(p)
+	c.Collector.check(p)
+	checkFetches(p, c.Fetch)
 	oneOf(p, "log.format", c.Log.Format, "text", "json")
 	oneOf(p, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	if c.Metrics.Listen != "" && checkTCP(p, taken, "metrics.listen", c.Metrics.Listen) && !loopback(c.Metrics.Listen) {

@@ -14,14 +14,16 @@ type Config struct {
 	// one is the default.
 	Domains []string `toml:"domains" json:"domains"`
 
-	POP3    POP3    `toml:"pop3" json:"pop3"`
-	LMTP    LMTP    `toml:"lmtp" json:"lmtp"`
-	TLS     TLS     `toml:"tls" json:"tls"`
-	SignIn  SignIn  `toml:"sign_in" json:"sign_in"`
-	Limits  Limits  `toml:"limits" json:"limits"`
-	Store   Store   `toml:"store" json:"store"`
-	Log     Log     `toml:"log" json:"log"`
-	Metrics Metrics `toml:"metrics" json:"metrics"`
+	POP3      POP3      `toml:"pop3" json:"pop3"`
+	LMTP      LMTP      `toml:"lmtp" json:"lmtp"`
+	TLS       TLS       `toml:"tls" json:"tls"`
+	SignIn    SignIn    `toml:"sign_in" json:"sign_in"`
+	Limits    Limits    `toml:"limits" json:"limits"`
+	Store     Store     `toml:"store" json:"store"`
+	Log       Log       `toml:"log" json:"log"`
+	Metrics   Metrics   `toml:"metrics" json:"metrics"`
+	Collector Collector `toml:"collector" json:"collector"`
+	Fetch     []Fetch   `toml:"fetch" json:"fetch"`
 }
 
 // POP3 is the counter where mail is picked up.
@@ -71,9 +73,9 @@ type TLS struct {
 // Certificate is a pair of PEM files, read again on reload and when they change.
 type Certificate struct {
 	// Certificate chain, the server's own certificate first. A relative path starts at the folder of this file.
-	Cert string `toml:"cert" json:"cert"`
+	Cert string `toml:"cert" json:"cert" required:"true"`
 	// Private key, without a passphrase. RSA keys have at least 2048 bits.
-	Key string `toml:"key" json:"key"`
+	Key string `toml:"key" json:"key" required:"true"`
 }
 
 // SignIn is how passwords are kept and checked.

@@ -148,6 +148,7 @@ func (d decoder) list(at string, from any, to reflect.Value) {
 	}
 	list := reflect.MakeSlice(to.Type(), len(items), len(items))
 	for i, item := range items {
+		list.Index(i).Set(elementDefault(to.Type().Elem()))
 		d.value(fmt.Sprintf("%s[%d]", at, i), item, list.Index(i))
 	}
 	to.Set(list)

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Default returns the configuration of a machine without a file. Every value is safe to run with: an ordinary user can
 // start it, and nothing can be reached from other machines.
@@ -46,5 +49,31 @@ func Default() Config {
 			ListingCache:   64 << 20,
 		},
 		Log: Log{Format: "text", Level: "info"},
+		Collector: Collector{
+			Parallel:   8,
+			PerHost:    2,
+			AlarmAfter: Duration(24 * time.Hour),
+		},
 	}
+}
+
+// DefaultFetch returns what a [[fetch]] is before its keys are read.
+func DefaultFetch() Fetch {
+	return Fetch{
+		TLS:        "required",
+		Trust:      "authorities",
+		Timeout:    Duration(2 * time.Minute),
+		MaxMessage: 64 << 30,
+		Start:      "all",
+		Trace:      true,
+		Interval:   Duration(5 * time.Minute),
+	}
+}
+
+// elementDefault returns what an element of a list of sections is before its keys are read.
+func elementDefault(t reflect.Type) reflect.Value {
+	if t == reflect.TypeFor[Fetch]() {
+		return reflect.ValueOf(DefaultFetch())
+	}
+	return reflect.Zero(t)
 }

@@ -10,16 +10,28 @@ import (
 	"strings"
 )
 
-//go:embed config.go
-var source string
+// The files of the structs.
+var (
+	//go:embed config.go
+	sourceConfig string
+	//go:embed fetch.go
+	sourceFetch string
+)
 
-// docs returns the doc comments of all structs in config.go: "POP3" for a struct, "POP3.Listen" for a field.
+// docs returns the doc comments of all structs of the tree: "POP3" for a struct, "POP3.Listen" for a field.
 func docs() map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", source, parser.ParseComments|parser.SkipObjectResolution)
-	if err != nil {
-		panic("config: embedded source: " + err.Error()) // it compiled
-	}
 	found := make(map[string]string)
+	for _, source := range []string{sourceConfig, sourceFetch} {
+		file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			panic("config: embedded source: " + err.Error()) // it compiled
+		}
+		addDocs(found, file)
+	}
+	return found
+}
+
+func addDocs(found map[string]string, file *ast.File) {
 	for _, decl := range file.Decls {
 		gen, ok := decl.(*ast.GenDecl)
 		if !ok || gen.Tok != token.TYPE {
@@ -35,7 +47,6 @@ func docs() map[string]string {
 			}
 		}
 	}
-	return found
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -49,6 +60,7 @@ type section struct {
 
 type key struct {
 	name, kind, value, text string
+	required                bool
 }
 
 func sections() []section {
@@ -70,9 +82,12 @@ func sections() []section {
 			case f.Type.Kind() == reflect.Struct:
 				visit(path, v.Field(i), false)
 			case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
-				visit(path, reflect.Zero(f.Type.Elem()), true)
+				visit(path, elementDefault(f.Type.Elem()), true)
 			default:
-				all[at].keys = append(all[at].keys, key{tag, kindOf(f.Type), literal(v.Field(i)), texts[t.Name()+"."+f.Name]})
+				all[at].keys = append(all[at].keys, key{
+					name: tag, kind: kindOf(f.Type), value: literal(v.Field(i)), text: texts[t.Name()+"."+f.Name],
+					required: f.Tag.Get("required") != "",
+				})
 			}
 		}
 	}
@@ -114,6 +129,14 @@ cert = "/etc/postamt/tls/fullchain.pem"
 key = "/etc/postamt/tls/privkey.pem"
 `
 
+// exampleFetch stands in the reference.
+const exampleFetch = `[[fetch]]
+name = "isp"
+url = "pop3s://bob@pop.example.net"
+password = "file:/etc/postamt/isp.password"
+to = ["store:bob"]
+`
+
 // DocMarkdown returns the reference of all keys, as it stands in docs/configure.md.
 func DocMarkdown() string {
 	var b strings.Builder
@@ -134,6 +157,7 @@ Times are written as "90s", "10m", "36h" or "14d"; sizes as "64KiB" (1024), "50M
 Relative paths start at the folder of the file, those of sockets at the data folder.
 `)
 	b.WriteString("\nA server behind Postfix, with a certificate from an authority:\n\n```toml\n" + exampleFile + "```\n")
+	b.WriteString("\nA mailbox elsewhere whose mail is brought home ([fetch.md](fetch.md)):\n\n```toml\n" + exampleFetch + "```\n")
 	for _, s := range sections() {
 		switch {
 		case s.name == "":
@@ -145,7 +169,7 @@ Relative paths start at the folder of the file, those of sockets at the data fol
 		}
 		for _, k := range s.keys {
 			usual := "default `" + k.value + "`"
-			if s.list {
+			if k.required {
 				usual = "required"
 			}
 			fmt.Fprintf(&b, "\n### %s\n\n%s, %s\n\n%s\n", k.name, strings.ToUpper(k.kind[:1])+k.kind[1:], usual, k.text)

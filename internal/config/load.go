@@ -161,6 +161,12 @@ func (h host) resolve(c *Config, base string) error {
 		pair := &c.TLS.Certificates[i]
 		pair.Cert, pair.Key = absolute(base, pair.Cert), absolute(base, pair.Key)
 	}
+	c.Fetch = append([]Fetch(nil), c.Fetch...)
+	for i := range c.Fetch {
+		if err := c.Fetch[i].resolve(base, h.getenv("HOME")); err != nil {
+			return err
+		}
+	}
 	c.LMTP.Listen = append([]string(nil), c.LMTP.Listen...)
 	for i, a := range c.LMTP.Listen {
 		network, path := SplitAddress(a)
@@ -209,6 +215,16 @@ func (l *Loaded) checkFiles(path string, text []byte) error {
 		for _, f := range [...]struct{ key, file string }{{"cert", pair.Cert}, {"key", pair.Key}} {
 			if _, err := readFile(f.file); err != nil {
 				p.add(fmt.Sprintf("tls.certificates[%d].%s", i, f.key), "%s", fileText(f.file, err))
+			}
+		}
+	}
+	for i, f := range l.Fetch {
+		for key, file := range map[string]string{"ca": f.CA, "client_cert": f.ClientCert, "client_key": f.ClientKey} {
+			if file == "" {
+				continue
+			}
+			if _, err := readFile(file); err != nil {
+				p.add(fmt.Sprintf("fetch[%d].%s", i, key), "%s", fileText(file, err))
 			}
 		}
 	}

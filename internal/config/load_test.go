@@ -84,9 +84,11 @@ func TestDocTOML(t *testing.T) {
 
 func TestExampleFileIsGood(t *testing.T) {
 	t.Parallel()
-	l, err := Parse("example.toml", []byte(exampleFile))
-	if err != nil || len(l.Warnings) > 0 {
-		t.Errorf("%v %v", err, l.Warnings)
+	for _, text := range []string{exampleFile, exampleFetch} {
+		l, err := Parse("example.toml", []byte(text))
+		if err != nil || len(l.Warnings) > 0 {
+			t.Errorf("%v %v", err, l.Warnings)
+		}
 	}
 }
 

@@ -15,17 +15,18 @@ func (c *Config) Show(w io.Writer) error {
 		def = Default() // no home folder: data has no default
 	}
 	b := bufio.NewWriter(w)
-	showTable(b, "", reflect.ValueOf(*c), reflect.ValueOf(def))
+	showTable(b, reflect.ValueOf(*c), reflect.ValueOf(def))
 	return b.Flush()
 }
 
-func showTable(b *bufio.Writer, name string, v, def reflect.Value) {
-	if name != "" {
-		fmt.Fprintf(b, "\n[%s]\n", name)
-	}
+func showTable(b *bufio.Writer, v, def reflect.Value) {
 	t := v.Type()
 	for i := range t.NumField() {
-		if v.Field(i).Kind() == reflect.Struct {
+		if v.Field(i).Kind() == reflect.Struct || isTables(t.Field(i).Type) {
+			continue
+		}
+		if t.Field(i).Tag.Get("required") != "" {
+			fmt.Fprintf(b, "%s = %s\n", t.Field(i).Tag.Get("toml"), literal(v.Field(i)))
 			continue
 		}
 		text, usual := literal(v.Field(i)), literal(def.Field(i))
@@ -37,10 +38,20 @@ func showTable(b *bufio.Writer, name string, v, def reflect.Value) {
 	}
 	for i := range t.NumField() {
 		if v.Field(i).Kind() == reflect.Struct {
-			showTable(b, t.Field(i).Tag.Get("toml"), v.Field(i), def.Field(i))
+			fmt.Fprintf(b, "\n[%s]\n", t.Field(i).Tag.Get("toml"))
+			showTable(b, v.Field(i), def.Field(i))
+		}
+		if isTables(t.Field(i).Type) {
+			for j := range v.Field(i).Len() {
+				fmt.Fprintf(b, "\n[[%s]]\n", t.Field(i).Tag.Get("toml"))
+				showTable(b, v.Field(i).Index(j), elementDefault(t.Field(i).Type.Elem()))
+			}
 		}
 	}
 }
+
+// isTables tells a list that is written as sections; other lists stand on one line.
+func isTables(t reflect.Type) bool { return t == reflect.TypeFor[[]Fetch]() }
 
 // literal returns a value as TOML on one line.
 func literal(v reflect.Value) string {

@@ -1,0 +1,92 @@
+package config
+
+// Collector is what all [[fetch]] accounts share. docs/fetch.md begins with five lines that are enough.
+type Collector struct {
+	// Accounts fetched at the same time.
+	Parallel int `toml:"parallel" json:"parallel"`
+	// Connections to one host at the same time, whoever's accounts they are for.
+	PerHost int `toml:"per_host" json:"per_host"`
+	// Account here into whose maildrop one notice is put when an account elsewhere cannot be fetched any more (wrong
+	// password, wrong certificate, a rule that cannot be kept), and one when it can again. Empty means none.
+	AlarmTo string `toml:"alarm_to" json:"alarm_to"`
+	// Address (http:// or https://) that gets the same notice as JSON, by POST. Empty means none.
+	AlarmWebhook string `toml:"alarm_webhook" json:"alarm_webhook"`
+	// How long failures that may pass by themselves (server busy, no network) must go on until they, too, raise an alarm.
+	AlarmAfter Duration `toml:"alarm_after" json:"alarm_after"`
+}
+
+// Fetch is a mailbox on another server whose mail is brought home. Each gets a [[fetch]] of its own; name, url, password
+// and to are enough.
+type Fetch struct {
+	// Name of this account in commands, logs and the journal: letters, digits, ".", "-" and "_". With another name it is
+	// another account, which has fetched nothing yet.
+	Name string `toml:"name" json:"name" required:"true"`
+	// Server and user: "pop3s://user@host" (TLS, port 995) or "pop3://user@host" (port 110, switched to TLS by STLS before
+	// anything else). A port can follow the host. There is no falling back to an unprotected connection.
+	URL string `toml:"url" json:"url" required:"true"`
+	// User name, if it does not stand in url.
+	User string `toml:"user" json:"user"`
+	// Where the password comes from, never the password itself: "file:PATH", "command:PROGRAM ARGUMENT..." (its first line;
+	// no shell), "env:NAME", "credential:NAME" (systemd's LoadCredential), "netrc" or "netrc:PATH", or "prompt" (asked by
+	// postamt fetch on a terminal; the daemon cannot).
+	Password string `toml:"password" json:"password"`
+	// Where each message goes, all of them or none: "store:ACCOUNT" (an account here), "maildir:PATH", "mbox:PATH",
+	// "pipe:PROGRAM ARGUMENT..." (no shell), "lmtp:HOST:PORT ADDRESS..." or "lmtp:unix:PATH ADDRESS...",
+	// "smtp://[USER@]HOST[:PORT] ADDRESS..." (STARTTLS) or "smtps://...". "~/" is the home folder.
+	To []string `toml:"to" json:"to" required:"true"`
+
+	// "required", or "none" for a pop3:// server without TLS: password and mail can then be read on the way.
+	TLS string `toml:"tls" json:"tls"`
+	// Who vouches for the server: "authorities" (those of the system, or ca), "pins" (one of pins is enough, for a
+	// self-signed certificate) or "first-use" (the key seen first is remembered; another one raises an alarm).
+	Trust string `toml:"trust" json:"trust"`
+	// File of certificates (PEM) of authorities to trust in place of the system's.
+	CA string `toml:"ca" json:"ca"`
+	// Public keys of which the server must have one, as "sha256/" and base64. An error about a wrong key shows the form.
+	Pins []string `toml:"pins" json:"pins"`
+	// Client certificate (PEM) to show to the server.
+	ClientCert string `toml:"client_cert" json:"client_cert"`
+	// Its private key.
+	ClientKey string `toml:"client_key" json:"client_key"`
+	// Way to the server: "socks5://HOST:PORT" or "http://HOST:PORT". Empty means directly.
+	Proxy string `toml:"proxy" json:"proxy"`
+	// Ways to sign in that may be used, best first: SASL mechanisms, "USER" and "APOP". Empty means whatever the server
+	// offers that is safe on the connection.
+	Auth []string `toml:"auth" json:"auth"`
+	// How long the server may make no progress.
+	Timeout Duration `toml:"timeout" json:"timeout"`
+	// Largest message, as a bound on what a server can make us take.
+	MaxMessage Size `toml:"max_message" json:"max_message"`
+
+	// Leave mail on the server.
+	Keep bool `toml:"keep" json:"keep"`
+	// Leave mail on the server for this long after it was fetched, then delete it there. 0 means delete it at once, unless
+	// keep is true.
+	DeleteAfter Duration `toml:"delete_after" json:"delete_after"`
+	// Of the mail that was fetched, leave the newest this many on the server, whatever else says delete.
+	KeepNewest int `toml:"keep_newest" json:"keep_newest"`
+	// Leave larger messages where they are. 0 means none is too large.
+	SkipAbove Size `toml:"skip_above" json:"skip_above"`
+	// Delete larger messages on the server without fetching them. They are lost. 0 means none.
+	DeleteAbove Size `toml:"delete_above" json:"delete_above"`
+	// What to fetch at the very first run: "all", "now" (only what comes from then on), or what is at most so old, like
+	// "7d". The rest stays on the server and is not downloaded.
+	Start string `toml:"start" json:"start"`
+	// Program with its arguments (no shell) that sees each header on standard input before anything is downloaded. Exit
+	// status 0: fetch, 1: delete without fetching, 2: leave. Anything else: try again at the next run.
+	Filter string `toml:"filter" json:"filter"`
+	// Messages fetched in one run at most. 0 means all.
+	LimitMessages int `toml:"limit_messages" json:"limit_messages"`
+	// Octets fetched in one run at most. 0 means all.
+	LimitOctets Size `toml:"limit_octets" json:"limit_octets"`
+	// Octets fetched per second at most. 0 means as fast as it goes.
+	Bandwidth Size `toml:"bandwidth" json:"bandwidth"`
+	// Put a Received line before each message that says where it was fetched. Off, the octets stay as they are.
+	Trace bool `toml:"trace" json:"trace"`
+	// Leave out messages whose Message-ID another account has fetched already. They count as fetched.
+	Dedupe bool `toml:"dedupe" json:"dedupe"`
+	// How often the daemon looks for mail. A server that asks for more time (LOGIN-DELAY) gets it.
+	Interval Duration `toml:"interval" json:"interval"`
+	// Where the password for a smtp:// destination with a user comes from, written as password is.
+	SMTPPassword string `toml:"smtp_password" json:"smtp_password"`
+}
