@@ -34,6 +34,8 @@ type Metrics struct {
 
 	commits    labelled[prometheus.Counter]
 	commitTime prometheus.Histogram
+
+	fetch fetchMetrics
 }
 
 // The values of labels. Everything else counts as "other".
@@ -112,6 +114,7 @@ func NewMetrics(build Build) *Metrics {
 			"Octets of messages taken in, each counted once, however many recipients it has."),
 		commits:    counters(r, "postamt_store_commits_total", "What was made durable: messages delivered, sessions updated.", "kind", commitKinds),
 		commitTime: histogram(r, "postamt_store_commit_seconds", "Time until it was durable.", latency),
+		fetch:      newFetchMetrics(r),
 	}
 	commands := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "postamt_command_seconds", Help: "Time from a command to its reply.", Buckets: latency,
