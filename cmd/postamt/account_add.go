@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,20 @@ type passwordSource struct{ stdin, generate bool }
 func (s *passwordSource) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&s.stdin, "password-stdin", false, "read the password from standard input, one line")
 	cmd.Flags().BoolVar(&s.generate, "generate", false, "make a strong password and print it once")
-	cmd.MarkFlagsMutuallyExclusive("password-stdin", "generate")
+}
+
+// one refuses a command line that names more than one source.
+func (s *passwordSource) one(cmd *cobra.Command) error {
+	var given []string
+	for _, name := range []string{"generate", "no-password", "password-stdin"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Value.String() == "true" {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return usage("%s: give only one of %s", cmd.CommandPath(), strings.Join(given, " and "))
+	}
+	return nil
 }
 
 func (s *passwordSource) get(a *app, name string) (string, error) {
@@ -40,6 +54,9 @@ address ("bob@example.com"). Case does not matter.`,
 		Example: "  postamt account add bob\n  postamt account add --generate bob@example.com\n  pass show bob | postamt account add --password-stdin bob",
 		Args:    exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := source.one(cmd); err != nil {
+				return err
+			}
 			if _, err := account.NormalizeName(args[0]); err != nil {
 				return err
 			}
@@ -74,7 +91,5 @@ address ("bob@example.com"). Case does not matter.`,
 	}
 	source.flags(cmd)
 	cmd.Flags().BoolVar(&none, "no-password", false, "set none: mail is taken in, nobody can sign in")
-	cmd.MarkFlagsMutuallyExclusive("no-password", "password-stdin")
-	cmd.MarkFlagsMutuallyExclusive("no-password", "generate")
 	return cmd
 }

@@ -14,6 +14,9 @@ func newAccountSetPassword(a *app) *cobra.Command {
 		Long:  "The old password stops working at once. Sessions that are open go on.",
 		Args:  exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := source.one(cmd); err != nil {
+				return err
+			}
 			return a.withVault(cmd.Context(), func(v *office.Vault) error {
 				found, err := v.Accounts.Get(cmd.Context(), args[0])
 				if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/postamt/postamt/pop3"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
 
@@ -44,7 +45,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var load sync.WaitGroup
 		for range 3 {
-			load.Go(func() { deliverLoad(ctx, d.lmtp, users, l) })
+			load.Go(func() { deliverLoad(ctx, t, d.lmtp, users, l) })
 		}
 		for _, u := range users {
 			load.Go(func() { pickUpLoad(ctx, t, d.pop3, u, l) })
@@ -209,39 +210,53 @@ func (l *ledger) settle(t *testing.T) {
 	}
 }
 
-// deliverLoad hands in messages until the daemon dies.
-func deliverLoad(ctx context.Context, addr string, users []string, l *ledger) {
+// deliverLoad hands in messages until the daemon dies. A refusal is a fault: there is no reason for one.
+func deliverLoad(ctx context.Context, t *testing.T, addr string, users []string, l *ledger) {
+	if err := deliverUntilCut(ctx, addr, users, l); err != nil {
+		if _, refused := errors.AsType[*smtp.SMTPError](err); refused {
+			t.Error(err)
+		}
+	}
+}
+
+func deliverUntilCut(ctx context.Context, addr string, users []string, l *ledger) error {
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return
+		return err
 	}
 	c := smtp.NewClientLMTP(nc)
 	defer func() { _ = c.Close() }()
 	for n := 0; ctx.Err() == nil; n++ {
 		id, raw := l.create()
-		if c.Mail("load@example.com", nil) != nil || c.Rcpt(users[n%len(users)], nil) != nil {
-			return
+		if err := c.Mail("load@example.com", nil); err != nil {
+			return err
+		}
+		if err := c.Rcpt(users[n%len(users)], nil); err != nil {
+			return err
 		}
 		w, err := c.Data()
 		if err != nil {
-			return
+			return err
 		}
 		if _, err := w.Write(raw); err != nil {
-			return
+			return err
 		}
 		if _, err := w.CloseWithLMTPResponse(); err != nil {
-			return
+			return err
 		}
 		l.acknowledged(id)
 	}
+	return nil
 }
 
 // pickUpLoad retrieves and deletes messages in session after session until the daemon dies.
 func pickUpLoad(ctx context.Context, t *testing.T, addr, user string, l *ledger) {
 	for ctx.Err() == nil {
 		if err := session(ctx, addr, user, l); err != nil {
-			if _, wrong := errors.AsType[*wrongError](err); wrong {
-				t.Error(err)
+			_, wrong := errors.AsType[*wrongError](err)
+			_, refused := errors.AsType[*pop3.Error](err)
+			if wrong || refused { // nobody else wants this maildrop: there is no reason to refuse anything
+				t.Errorf("%s: %v", user, err)
 			}
 			return
 		}

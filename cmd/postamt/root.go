@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +66,22 @@ Run it:   postamt account add bob; postamt serve
 	add("mail", newDeliver(a), newImport(a), newExport(a), newUndelete(a))
 	add("care", newConfig(a), newStore(a), newVersion(a))
 	root.AddCommand(newMan(a, root))
+	sayExitStatus(root)
 	return root
+}
+
+// sayExitStatus completes the help and the man page of each command that does not explain its own statuses.
+func sayExitStatus(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		sayExitStatus(c)
+	}
+	if cmd.HasSubCommands() || strings.Contains(cmd.Long, "Exit status") {
+		return
+	}
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
+	cmd.Long += "\n\n" + "Exit status: 0 done, 1 not done (standard error says why), 2 wrong command line."
 }
 
 // load reads the configuration and prints what is unwise in it.
@@ -104,6 +120,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	text := fmt.Sprintf("%s does not know %q", cmd.CommandPath(), args[0])
+	cmd.SuggestionsMinimumDistance = 2
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		text += fmt.Sprintf(", did you mean %q?", similar[0])
 	}
