@@ -63,7 +63,7 @@ type Fetch struct {
 	// Leave mail on the server for this long after it was fetched, then delete it there. 0 means delete it at once, unless
 	// keep is true.
 	DeleteAfter Duration `toml:"delete_after" json:"delete_after"`
-	// Of the mail that was fetched, leave the newest this many on the server, whatever else says delete.
+	// Leave this many messages on the server, the last ones of its list, even if they were fetched.
 	KeepNewest int `toml:"keep_newest" json:"keep_newest"`
 	// Leave larger messages where they are. 0 means none is too large.
 	SkipAbove Size `toml:"skip_above" json:"skip_above"`
@@ -72,8 +72,9 @@ type Fetch struct {
 	// What to fetch at the very first run: "all", "now" (only what comes from then on), or what is at most so old, like
 	// "7d". The rest stays on the server and is not downloaded.
 	Start string `toml:"start" json:"start"`
-	// Program with its arguments (no shell) that sees each header on standard input before anything is downloaded. Exit
-	// status 0: fetch, 1: delete without fetching, 2: leave. Anything else: try again at the next run.
+	// Program with its arguments (no shell) that sees the header of each new message on standard input, before the rest is
+	// downloaded if the server can show headers alone. Exit status 0: fetch, 1: delete without fetching, 2: leave for good.
+	// Anything else: try again at the next run.
 	Filter string `toml:"filter" json:"filter"`
 	// Messages fetched in one run at most. 0 means all.
 	LimitMessages int `toml:"limit_messages" json:"limit_messages"`
@@ -83,7 +84,7 @@ type Fetch struct {
 	Bandwidth Size `toml:"bandwidth" json:"bandwidth"`
 	// Put a Received line before each message that says where it was fetched. Off, the octets stay as they are.
 	Trace bool `toml:"trace" json:"trace"`
-	// Leave out messages whose Message-ID another account has fetched already. They count as fetched.
+	// Leave out messages whose Message-ID another account has brought to the same places. They count as fetched.
 	Dedupe bool `toml:"dedupe" json:"dedupe"`
 	// How often the daemon looks for mail. A server that asks for more time (LOGIN-DELAY) gets it.
 	Interval Duration `toml:"interval" json:"interval"`
