@@ -139,7 +139,7 @@ func TestParseServer(t *testing.T) {
 func TestParseDestination(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Destination{
-		`pipe:x a\ b "c\"d\e" 'f\g'`:             {Kind: "pipe", Words: []string{"x", "a b", `c"d\e`, `f\g`}},
+		`pipe:x a\ b "c\"d\e" 'f\g'`:              {Kind: "pipe", Words: []string{"x", "a b", `c"d\e`, `f\g`}},
 		"store:bob@example.org":                   {Kind: "store", Name: "bob@example.org"},
 		"maildir:/home/bob/My Mail":               {Kind: "maildir", Name: "/home/bob/My Mail"},
 		"mbox:/var/mail/bob":                      {Kind: "mbox", Name: "/var/mail/bob"},
