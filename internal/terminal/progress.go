@@ -79,12 +79,17 @@ func (p *Progress) Done() {
 	if p.t.Interactive() {
 		start = "\r\x1b[K"
 	}
+	fmt.Fprintf(p.t.out, "%s%s: %s\n", start, p.label, p.summary())
+}
+
+// summary returns "8.0 MiB in 3s, 2.6 MiB/s".
+func (p *Progress) summary() string {
 	took := p.t.now().Sub(p.start)
-	line := fmt.Sprintf("%s: %s in %s", p.label, p.amount(p.done), clock(took))
+	text := fmt.Sprintf("%s in %s", p.amount(p.done), clock(took))
 	if s := took.Seconds(); s >= 1 {
-		line += fmt.Sprintf(", %s/s", p.amount(int64(float64(p.done)/s)))
+		text += fmt.Sprintf(", %s/s", p.amount(int64(float64(p.done)/s)))
 	}
-	fmt.Fprintf(p.t.out, "%s%s\n", start, line)
+	return text
 }
 
 // measure keeps a smoothed rate, from samples at least a redraw apart.
@@ -105,16 +110,20 @@ func (p *Progress) measure(now time.Time) {
 // draw writes the bar over the last one.
 func (p *Progress) draw(now time.Time) {
 	p.shown = now
+	fmt.Fprintf(p.t.out, "\r%s\x1b[K", p.line())
+}
+
+// line returns the bar, shorter than the terminal is wide: the last column makes some terminals go to the next line.
+func (p *Progress) line() string {
 	left, right := p.label+" ", " "+p.status()
-	width := p.t.width() - 1 // the last column makes some terminals go to the next line
+	width := p.t.width() - 1
 	line := left
 	if room := width - len([]rune(left)) - len([]rune(right)) - 2; p.total > 0 && room >= 5 {
 		room = min(room, 40)
 		full := int(float64(room) * p.share())
 		line += "[" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "]"
 	}
-	line = shorten(line+right, width)
-	fmt.Fprintf(p.t.out, "\r%s\x1b[K", line)
+	return shorten(line+right, width)
 }
 
 func (p *Progress) report(now time.Time) {
@@ -148,10 +157,10 @@ func (p *Progress) amount(n int64) string {
 	return fmt.Sprint(n)
 }
 
-// FormatOctets returns a number of octets for people: "812", "8.0 KiB", "3.5 GiB".
+// FormatOctets returns a number of octets for people: "812 B", "8.0 KiB", "3.5 GiB".
 func FormatOctets(n int64) string {
 	if n < 1024 {
-		return fmt.Sprint(n)
+		return fmt.Sprintf("%d B", n)
 	}
 	v := float64(n)
 	for _, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {

@@ -40,7 +40,7 @@ func TestProgressBar(t *testing.T) {
 			t.Errorf("\n got %q\nwant %q", got, text)
 		}
 	}
-	want("import [" + strings.Repeat(" ", 33) + "] 0%  0 of 8.0 MiB")
+	want("import [" + strings.Repeat(" ", 31) + "] 0%  0 B of 8.0 MiB")
 	p.Add(mib)
 	want("") // too early
 	*now = now.Add(time.Second)
@@ -198,7 +198,7 @@ func TestColors(t *testing.T) {
 func TestFormatOctets(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{
-		0: "0", 1023: "1023", 1024: "1.0 KiB", 1536: "1.5 KiB", 8 << 20: "8.0 MiB", 1000 << 10: "1.0 MiB", 5 << 40: "5.0 TiB", 1 << 62: "4096.0 PiB",
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 8 << 20: "8.0 MiB", 1000 << 10: "1.0 MiB", 5 << 40: "5.0 TiB", 1 << 62: "4096.0 PiB",
 	} {
 		if got := FormatOctets(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
