@@ -77,7 +77,7 @@ func TestFaultIsLogged(t *testing.T) {
 	}
 	c.ok("QUIT")
 	o.stop()
-	if log := o.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "is damaged") {
+	if log := o.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "its body is missing") {
 		t.Errorf("log:\n%s", log)
 	}
 }

@@ -64,7 +64,7 @@ func (c *Conn) wireError(err error) *pop3.Error {
 	switch {
 	case errors.As(err, &e):
 		if e.Err != nil && (e.Code.Is(pop3.CodeSysTemp) || e.Code.Is(pop3.CodeSysPerm)) {
-			c.s.opt.Logger.Error("POP3 command failed", "conn", c.ID(), "user", c.sum.User, "reply", e.Error(), "err", err)
+			c.s.opt.Logger.Error("POP3 command failed", "conn", c.ID(), "user", c.sum.User, "reply", e.Error(), "err", e.Err)
 		}
 		if c.signedIn() && (e.Code.Is(pop3.CodeAuth) || e.Code.Is(pop3.CodeInUse) || e.Code.Is(pop3.CodeLoginDelay)) {
 			// These codes are for ways to sign in only (RFC 2449 §8.1, RFC 3206 §5).
