@@ -38,7 +38,7 @@ that cannot be, let the MTA hand mail in over LMTP.
 Exit status, as in sysexits.h: 0 delivered, 64 wrong command line, 65 message too large (lmtp.max_message),
 67 no such account, 75 not possible now, try again later (everything else).`,
 		Example: "  \"|/usr/bin/postamt deliver bob\"                      in .forward\n" +
-			"  pipe flags=q user=postamt argv=/usr/bin/postamt deliver -f ${sender} ${user}    in Postfix's master.cf",
+			"  pipe flags=q user=postamt argv=/usr/bin/postamt deliver -f ${sender} ${recipient}    in Postfix's master.cf",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := exactly("USER")(cmd, args); err != nil {
 				return &exitError{exUsage, err}

@@ -7,7 +7,8 @@ type Config struct {
 	// $STATE_DIRECTORY (set by systemd), else /var/lib/postamt for root, else ~/.local/share/postamt. It cannot change
 	// while the daemon runs.
 	Data string `toml:"data" json:"data"`
-	// Name of this host as clients see it, in the greeting and in the self-signed certificate, like "mail.example.org".
+	// Name of this host, like "mail.example.org": for the self-signed certificate, the greeting of LMTP, and the
+	// challenges of APOP and CRAM-MD5.
 	// Empty means the machine's own name.
 	Hostname string `toml:"hostname" json:"hostname"`
 	// Domains whose mail is kept here, like ["example.org"]. user@DOMAIN and user are then the same account; the first
