@@ -53,4 +53,3 @@ func lockFile(account, folder string) (*os.File, error) {
 	}
 	return file, nil
 }
-

@@ -1,0 +1,294 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+const (
+	// copyBuffer is how much of a message is in memory at a time.
+	copyBuffer = 32 << 10
+	// tellEvery is how many octets lie between two EventProgress.
+	tellEvery = 64 << 10
+	// maxWaste is how much of a message is read and thrown away to go on with the session, when it cannot be delivered.
+	maxWaste = 8 << 20
+)
+
+// errEmpty: the server sent nothing for a message that has octets.
+var errEmpty = errors.New("the server sent an empty message")
+
+// fetchAll fetches what the plan says, one after the other. lost says that the session is over.
+func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { //nolint:revive // the second result says more about the first
+	items := r.p.inOrder()
+	if len(items) == 0 {
+		return nil, false
+	}
+	remotes := make([]Remote, len(items))
+	for i, it := range items {
+		remotes[i] = it.Remote
+	}
+	r.p.session.Prepare(ctx, OpRetrieve, remotes)
+	buf := make([]byte, copyBuffer)
+	for _, it := range items {
+		if ctx.Err() != nil {
+			return context.Cause(ctx), true
+		}
+		r.begin(it)
+		// One commit for two things: the message before is settled, this one is being tried.
+		if err := r.save(ctx, change{}); err != nil {
+			return err, true
+		}
+		err := r.fetch(ctx, it, buf)
+		r.tellRest()
+		var of *MessageError
+		switch {
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			r.unbegin(it)
+			return errors.Join(context.Cause(ctx), err), true
+		case !errors.As(err, &of):
+			r.fail(it, err)
+			return err, true
+		}
+		r.fail(it, of.Err)
+		if r.failing >= maxFailing {
+			return &TemporaryError{fmt.Errorf("gave up after %d messages in a row: %w", r.failing, of.Err)}, false
+		}
+	}
+	return nil, false
+}
+
+// begin notes the attempt ahead, so that a message that kills the whole process is counted, too.
+func (r *run) begin(it *item) {
+	if e := it.entry; e != nil {
+		e.phase, e.tried = phaseDelivering, r.p.now.Unix()
+		e.attempts++
+		r.p.memory.touch(e)
+	}
+}
+
+// unbegin takes the attempt back: that it failed is our own doing, or the sink's.
+func (r *run) unbegin(it *item) {
+	if e := it.entry; e != nil && !e.isSettled() && e.attempts > 0 {
+		e.attempts--
+		r.p.memory.touch(e)
+	}
+}
+
+func (r *run) fail(it *item, err error) {
+	r.report.Failed++
+	r.exposed = true
+	e := Event{Kind: EventFailed, UID: it.UID, Size: it.Size, Err: err}
+	if it.entry != nil && !it.entry.isSettled() {
+		it.entry.failure = shorten(err.Error())
+		r.p.memory.touch(it.entry)
+		e.Key = it.entry.key
+		if it.entry.attempts == r.rules.MaxAttempts {
+			r.report.SetAside = append(r.report.SetAside, Poison{
+				UID: it.UID, Size: it.Size, Attempts: it.entry.attempts,
+				Error: it.entry.failure, Next: r.p.nextTry(it.entry),
+			})
+		}
+	}
+	r.tell(e)
+}
+
+// fetch fetches one message. A *MessageError is about the message alone; any other error ends the session.
+func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
+	r.step("retrieve")
+	body, err := r.p.session.Retrieve(ctx, it.Remote)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	m := &meter{Reader: body, pace: r.pace, ctx: ctx, told: r.arrived}
+	start, n, err := readHeader(m)
+	if err != nil {
+		return err
+	}
+	if len(start) == 0 && it.Size > 0 {
+		return &MessageError{it.Num, errEmpty}
+	}
+	id := identify(start[:n])
+	if r.knows(it, id) {
+		_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, m, buf)
+		return err
+	}
+	if done, err := r.settleUnfetched(ctx, it, id, start[:n]); err != nil || done {
+		return errors.Join(err, r.skipRest(m, it, buf))
+	}
+	return r.deliver(ctx, it, id, start, m, buf)
+}
+
+// knows reports whether the message turned out to be one that is settled. Else it has an entry afterwards.
+func (r *run) knows(it *item, id identity) bool {
+	m := r.p.memory
+	e := it.entry
+	if e != nil && e.digest != "" && e.digest != id.digest && !e.is(id, it.UID, it.Size) && len(e.sinks) > 0 {
+		// The UID was given to another message before all sinks had the first one.
+		e = nil
+	}
+	if it.unsure || e == nil {
+		before := it.entry
+		if it.entry = m.find(id, it.Remote); it.entry != nil {
+			if it.entry.uid != it.UID {
+				r.p.renumbered++
+			}
+			m.take(it.entry, it.Remote)
+			if before != nil && before != it.entry { // it was taken for new because TOP and RETR give different headers
+				r.forget = append(r.forget, before.key)
+				delete(m.byKey, before.key)
+			}
+			if it.entry.isSettled() {
+				return true
+			}
+		} else {
+			it.entry = e
+		}
+	}
+	if it.entry == nil {
+		it.entry = m.add(it.Remote, it.unique, &id, r.p.now.Unix())
+		r.begin(it)
+	}
+	if it.entry.digest != id.digest {
+		it.entry.digest, it.entry.msgid = id.digest, id.msgid
+		m.touch(it.entry)
+	}
+	return false
+}
+
+// settleUnfetched asks the rules that could not be asked before the header was there. done: the message is not fetched.
+func (r *run) settleUnfetched(ctx context.Context, it *item, id identity, header []byte) (done bool, err error) {
+	if !it.judged {
+		it.id = &id
+		if err := r.p.judge(ctx, it, header); err != nil {
+			return false, err
+		}
+		switch {
+		case it.failed:
+			r.unbegin(it)
+			return true, &MessageError{it.Num, &TemporaryError{errors.New(it.why)}}
+		case it.verdict == Leave:
+			r.p.settle(it.entry, outcomeLeft)
+			r.report.Skipped++
+			return true, nil
+		case it.verdict == Discard:
+			r.p.settle(it.entry, outcomeDiscarded)
+			return true, nil
+		}
+	}
+	if !r.rules.Dedupe || id.msgid == "" {
+		return false, nil
+	}
+	have, err := r.opt.Journal.elsewhere(ctx, r.account.Name, id.msgid)
+	if err != nil || !haveAll(r.account.Sinks, have) {
+		return false, err
+	}
+	r.p.settle(it.entry, outcomeDuplicate)
+	r.report.Duplicates++
+	return true, nil
+}
+
+func haveAll(sinks []Sink, names []string) bool {
+	have := make(map[string]bool, len(names))
+	for _, n := range names {
+		have[n] = true
+	}
+	for _, s := range sinks {
+		if !have[s.Name()] {
+			return false
+		}
+	}
+	return true
+}
+
+// skipRest reads on to where the next message begins, unless that is far: then the session ends with the message.
+func (r *run) skipRest(m *meter, it *item, buf []byte) error {
+	if it.Size > maxWaste {
+		return nil // Close decides
+	}
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, m, buf)
+	return err
+}
+
+func (r *run) deliver(ctx context.Context, it *item, id identity, start []byte, m *meter, buf []byte) error {
+	e := it.entry
+	r.step("begin")
+	now := r.opt.now()
+	f := beginAll(ctx, r.account.Sinks, e.sinks, Letter{
+		Key: e.key, Account: r.account.Name, UID: it.UID, Sender: id.sender, Received: now,
+	})
+	defer f.abort()
+	if r.rules.Trace {
+		_, _ = f.Write([]byte(r.traceLine(e.key, now)))
+	}
+	_, err := f.Write(start)
+	if err == nil {
+		_, err = io.CopyBuffer(f, m, buf)
+	}
+	if err != nil && !errors.Is(err, errNoSink) {
+		return err // the message was cut off: nothing is delivered
+	}
+	if err != nil {
+		if err := r.skipRest(m, it, buf); err != nil {
+			return err
+		}
+	} else {
+		f.commit(ctx, r.step)
+	}
+	done, refusal := f.result()
+	e.sinks = append(e.sinks, done...)
+	if refusal != nil {
+		r.p.memory.touch(e)
+		if !f.lasting() {
+			r.unbegin(it) // a sink that is down says nothing about the message
+			r.failing++
+		}
+		return &MessageError{it.Num, refusal}
+	}
+	r.failing = 0
+	r.p.settle(e, outcomeDelivered)
+	r.report.Fetched++
+	r.report.Octets += f.octets
+	r.tell(Event{Kind: EventFetched, UID: it.UID, Key: e.key, Size: f.octets})
+	return nil
+}
+
+// traceLine is a Received field (RFC 5321 §4.4) for a message that was picked up.
+func (r *run) traceLine(key string, now time.Time) string {
+	host := r.opt.Hostname
+	if host == "" {
+		host = "localhost"
+	}
+	clean := strings.NewReplacer("\r", "", "\n", "", "(", "", ")", "", ";", "")
+	return fmt.Sprintf("Received: from %s by %s with POP3 id %s\r\n\t(account %s); %s\r\n",
+		clean.Replace(r.fromHost()), clean.Replace(host), key, clean.Replace(r.account.Name), now.Format(time.RFC1123Z))
+}
+
+func (r *run) fromHost() string {
+	if r.account.Host == "" {
+		return "unknown"
+	}
+	return r.account.Host
+}
+
+// arrived counts octets of messages.
+func (r *run) arrived(n int) {
+	r.report.BytesFromSource += int64(n)
+	r.untold += int64(n)
+	if r.untold >= tellEvery {
+		r.tellRest()
+	}
+}
+
+func (r *run) tellRest() {
+	if r.untold > 0 {
+		r.untold = 0
+		r.tell(Event{Kind: EventProgress})
+	}
+}

@@ -1,0 +1,412 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// An item is a message of the listing, on its way to a decision.
+type item struct {
+	Remote
+	pos    int       // in the listing, from 0
+	unique bool      // no other has its UID
+	entry  *entry    // nil: not known, or not known yet
+	id     *identity // if its header was read
+	byUID  *entry    // what it is by its UID, while that is being checked
+	// unsure: its UID does not tell whether it is known; the header must be compared.
+	unsure bool
+	// judged: Start and Filter have been asked.
+	judged  bool
+	verdict Verdict
+	why     string // of the verdict, or why there is none
+	failed  bool   // the filter failed
+
+	action Action
+	reason string
+}
+
+// A planner decides what is to be done with each message.
+type planner struct {
+	rules      Rules
+	now        time.Time
+	begun      int64
+	session    Session
+	memory     *memory
+	items      []*item
+	headers    bool // the source can give headers alone, as far as is known
+	known      int
+	renumbered int
+}
+
+// plan looks at the listing.
+func (p *planner) plan(ctx context.Context, list []Remote) error {
+	p.headers = true
+	p.recognise(list)
+	var unsure []*item
+	for _, it := range p.items {
+		if it.unsure {
+			unsure = append(unsure, it)
+		}
+	}
+	err := p.readHeaders(ctx, unsure, func(it *item, header []byte) error {
+		p.resolve(it, *it.id)
+		return p.judge(ctx, it, header)
+	})
+	if err != nil {
+		return err
+	}
+	for _, it := range unsure {
+		if it.id == nil && it.byUID != nil { // no header to compare: the UID must do
+			it.unsure, it.entry = false, it.byUID
+			p.memory.take(it.entry, it.Remote)
+		}
+	}
+	if err := p.judgeRest(ctx); err != nil {
+		return err
+	}
+	for _, it := range p.items {
+		if it.entry == nil && (!it.unsure || it.id != nil) {
+			it.entry = p.memory.add(it.Remote, it.unique, it.id, p.now.Unix())
+		}
+		p.decide(it)
+	}
+	p.cap()
+	return nil
+}
+
+// recognise compares the listing with the memory by UID.
+func (p *planner) recognise(list []Remote) {
+	count := make(map[string]int, len(list))
+	for _, r := range list {
+		count[r.UID]++
+	}
+	p.items = make([]*item, len(list))
+	for i, r := range list {
+		it := &item{Remote: r, pos: i, unique: r.UID != "" && count[r.UID] == 1}
+		p.items[i] = it
+		same := p.memory.byUID[r.UID]
+		switch e := soleMatch(same, r); {
+		case it.unique && len(same) == 0: // new
+		case it.unique && e != nil:
+			it.entry = e
+			p.memory.take(e, r)
+			p.known++
+		default:
+			it.unsure = true
+		}
+	}
+	p.suspect(count)
+	// Before a message is deleted that was not fetched in this session, its header is compared, so that a server that
+	// gives a UID to another message does not make us delete what we do not have.
+	for _, it := range p.items {
+		if it.entry != nil && it.entry.isSettled() && it.entry.digest != "" && p.wantsDelete(it) {
+			delete(p.memory.taken, it.entry)
+			it.unsure, it.byUID, it.entry = true, it.entry, nil
+		}
+	}
+}
+
+// soleMatch returns the one entry that a message with this UID can only be, or nil.
+func soleMatch(same []*entry, r Remote) *entry {
+	var found *entry
+	for _, e := range same {
+		if e.phase == phaseConfirmed {
+			if e.digest == "" {
+				continue
+			}
+			return nil
+		}
+		if found != nil {
+			return nil
+		}
+		found = e
+	}
+	if found != nil && found.size != r.Size && (found.digest != "" || found.outcome == outcomeDiscarded) {
+		return nil
+	}
+	return found
+}
+
+// suspect finds messages with new UIDs that may be known under others: the server may have renumbered its mailbox.
+func (p *planner) suspect(listed map[string]int) {
+	sizes, lost := map[int64]bool{}, 0
+	for _, e := range p.memory.entries {
+		if e.phase != phaseConfirmed && listed[e.uid] == 0 {
+			sizes[e.size] = true
+			lost++
+		}
+	}
+	all := p.known == 0 && lost > 0
+	for _, it := range p.items {
+		if it.entry == nil && (all || sizes[it.Size]) {
+			it.unsure = true
+		}
+	}
+}
+
+// resolve says which entry a message is whose header was read, if any.
+func (p *planner) resolve(it *item, id identity) {
+	it.id = &id
+	e := p.memory.find(id, it.Remote)
+	if e == nil && p.begun != 0 {
+		e = p.memory.findLeft(id, it.Remote, p.begun)
+	}
+	if e == nil {
+		return
+	}
+	if e.uid != it.UID {
+		p.renumbered++
+	}
+	it.entry = e
+	p.memory.take(e, it.Remote)
+}
+
+// readHeaders calls fn with the header of each item, as far as the source can give it.
+func (p *planner) readHeaders(ctx context.Context, items []*item, fn func(*item, []byte) error) error {
+	if len(items) == 0 || !p.headers {
+		return nil
+	}
+	remotes := make([]Remote, len(items))
+	for i, it := range items {
+		remotes[i] = it.Remote
+	}
+	p.session.Prepare(ctx, OpHeader, remotes)
+	for _, it := range items {
+		header, err := p.header(ctx, it.Remote)
+		var refused *MessageError
+		switch {
+		case errors.Is(err, ErrNoHeaders):
+			p.headers = false
+			return nil
+		case errors.As(err, &refused):
+			continue
+		case err != nil:
+			return err
+		}
+		id := identify(header)
+		it.id = &id
+		if err := fn(it, header); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) header(ctx context.Context, r Remote) ([]byte, error) {
+	body, err := p.session.Header(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	start, n, err := readHeader(body)
+	if err == nil {
+		_, err = io.Copy(io.Discard, body) // some servers send the whole message
+	}
+	return start[:n], errors.Join(err, body.Close())
+}
+
+// judgeRest reads the headers of what is to be fetched, if the rules want to see them.
+func (p *planner) judgeRest(ctx context.Context) error {
+	if p.rules.Filter == nil && (p.begun != 0 || p.rules.Start != StartRecent) {
+		return nil
+	}
+	var rest []*item
+	for _, it := range p.items {
+		if p.rules.MaxMessages > 0 && p.begun != 0 && len(rest) >= 2*p.rules.MaxMessages+100 {
+			break // the others are for another run
+		}
+		if !it.judged && !it.unsure && !(it.entry != nil && it.entry.isSettled()) && !p.bySize(it) && !p.setAside(it.entry) {
+			rest = append(rest, it)
+		}
+	}
+	return p.readHeaders(ctx, rest, func(it *item, header []byte) error { return p.judge(ctx, it, header) })
+}
+
+// judge asks Start and Filter about a message that is not settled.
+func (p *planner) judge(ctx context.Context, it *item, header []byte) error {
+	if it.entry != nil && it.entry.isSettled() || it.judged {
+		return nil
+	}
+	it.judged = true
+	if p.begun == 0 && p.rules.Start == StartRecent {
+		if d := it.id.date; !d.IsZero() && p.now.Sub(d) > p.rules.StartAge {
+			it.verdict, it.why = Leave, "older than what the first run fetches"
+			return nil
+		}
+	}
+	if p.rules.Filter == nil || p.begun == 0 && p.rules.Start == StartNow {
+		return nil
+	}
+	verdict, err := p.rules.Filter(ctx, header)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		it.failed, it.why = true, "filter failed: "+err.Error()
+		return nil
+	}
+	it.verdict, it.why = verdict, "filter says "+verdict.String()
+	return nil
+}
+
+// bySize reports whether a rule on sizes keeps a message from being fetched.
+func (p *planner) bySize(it *item) bool {
+	return p.rules.DeleteAbove > 0 && it.Size > p.rules.DeleteAbove || p.rules.SkipAbove > 0 && it.Size > p.rules.SkipAbove
+}
+
+// setAside reports whether a message has failed too often to be tried now.
+func (p *planner) setAside(e *entry) bool {
+	return e != nil && !e.isSettled() && e.attempts >= p.rules.MaxAttempts && p.now.Before(p.nextTry(e))
+}
+
+func (p *planner) nextTry(e *entry) time.Time { return time.Unix(e.tried, 0).Add(p.rules.RetryAfter) }
+
+// wantsDelete reports whether a settled message is to be deleted at the source now.
+func (p *planner) wantsDelete(it *item) bool {
+	switch e := it.entry; {
+	case e.outcome == outcomeDiscarded:
+		return true
+	case e.outcome != outcomeDelivered && e.outcome != outcomeDuplicate, !p.rules.Delete, it.pos >= len(p.items)-p.rules.KeepNewest:
+		return false
+	default:
+		return p.rules.DeleteAfter <= 0 || !p.now.Before(time.Unix(e.settled, 0).Add(p.rules.DeleteAfter))
+	}
+}
+
+func (p *planner) settle(e *entry, o outcome) {
+	e.phase, e.outcome, e.settled, e.failure = phaseSettled, o, p.now.Unix(), ""
+	p.memory.touch(e)
+}
+
+// decide says what is to be done with a message.
+func (p *planner) decide(it *item) {
+	e := it.entry
+	switch {
+	case e != nil && e.isSettled():
+		p.decideKnown(it)
+	case p.begun == 0 && p.rules.Start == StartNow:
+		it.action, it.reason = ActionSkip, "was there before the first run"
+		if e == nil {
+			it.entry = p.memory.add(it.Remote, it.unique, it.id, p.now.Unix())
+		}
+		p.settle(it.entry, outcomeLeft)
+	case it.judged && it.verdict == Leave && !it.failed:
+		it.action, it.reason = ActionSkip, it.why
+		p.settle(e, outcomeLeft)
+	case p.rules.DeleteAbove > 0 && it.Size > p.rules.DeleteAbove:
+		it.action, it.reason = ActionDiscard, fmt.Sprintf("larger than %d octets", p.rules.DeleteAbove)
+	case p.rules.SkipAbove > 0 && it.Size > p.rules.SkipAbove:
+		it.action, it.reason = ActionSkip, fmt.Sprintf("larger than %d octets", p.rules.SkipAbove)
+	case it.failed:
+		it.action, it.reason = ActionSkip, it.why
+	case it.judged && it.verdict == Discard:
+		it.action, it.reason = ActionDiscard, it.why
+	case p.setAside(e):
+		it.action, it.reason = ActionSkip, fmt.Sprintf("set aside after %d attempts: %s", e.attempts, e.failure)
+	case it.entry == nil:
+		it.action, it.reason = ActionFetch, "its header will tell whether it is known"
+	case e.attempts > 0:
+		it.action, it.reason = ActionFetch, fmt.Sprintf("failed %d times: %s", e.attempts, e.failure)
+	default:
+		it.action, it.reason = ActionFetch, "new"
+	}
+	if it.action == ActionDiscard {
+		if it.entry == nil {
+			it.entry = p.memory.add(it.Remote, it.unique, it.id, p.now.Unix())
+		}
+		p.settle(it.entry, outcomeDiscarded)
+	}
+}
+
+func (p *planner) decideKnown(it *item) {
+	e := it.entry
+	switch {
+	case p.wantsDelete(it) && e.phase == phaseDeleting:
+		it.action, it.reason = ActionDelete, "its deletion was not confirmed"
+	case p.wantsDelete(it) && e.outcome == outcomeDiscarded:
+		it.action, it.reason = ActionDiscard, "to be deleted by rule"
+	case p.wantsDelete(it):
+		it.action, it.reason = ActionDelete, "fetched before"
+	case e.outcome == outcomeLeft:
+		it.action, it.reason = ActionSkip, "left by rule before"
+	default:
+		it.reason = "fetched before"
+	}
+}
+
+// capped is the reason of what is left for another run.
+const capped = "more than one run may fetch"
+
+// cap leaves for another run what is too much for this one. One message is always fetched.
+func (p *planner) cap() {
+	messages, octets := 0, int64(0)
+	for _, it := range p.inOrder() {
+		messages++
+		octets += max(it.Size, 0)
+		if p.rules.MaxMessages > 0 && messages > p.rules.MaxMessages || p.rules.MaxOctets > 0 && octets > p.rules.MaxOctets && messages > 1 {
+			it.action, it.reason = ActionSkip, capped
+		}
+	}
+}
+
+// inOrder returns what is to be fetched: what never failed first, so that a message that breaks the session cannot keep
+// the others from coming.
+func (p *planner) inOrder() []*item {
+	var fetch []*item
+	for _, it := range p.items {
+		if it.action == ActionFetch {
+			fetch = append(fetch, it)
+		}
+	}
+	slices.SortStableFunc(fetch, func(a, b *item) int { return a.failures() - b.failures() })
+	return fetch
+}
+
+func (it *item) failures() int {
+	if it.entry == nil {
+		return 0
+	}
+	return it.entry.attempts
+}
+
+// Plan is a dry run: it says what a run would do with each message, in the order of the listing, and why. It fetches
+// headers where the rules ask for them, delivers and deletes nothing and leaves the journal as it is.
+func Plan(ctx context.Context, a Account, o Options) (decisions []Decision, err error) {
+	if err := a.check(o); err != nil {
+		return nil, err
+	}
+	p, err := open(ctx, a, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.session.Close()) }()
+	list, err := p.session.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.plan(ctx, list); err != nil {
+		return nil, err
+	}
+	decisions = make([]Decision, len(p.items))
+	for i, it := range p.items {
+		del := it.action == ActionFetch && p.rules.Delete && p.rules.DeleteAfter <= 0 && it.pos < len(p.items)-p.rules.KeepNewest
+		decisions[i] = Decision{Remote: it.Remote, Action: it.action, Reason: it.reason, Delete: del}
+	}
+	return decisions, p.session.Finish(ctx)
+}
+
+// open reads the memory of an account and opens its source.
+func open(ctx context.Context, a Account, o Options) (*planner, error) {
+	entries, begun, err := o.Journal.load(ctx, a.Name)
+	if err != nil {
+		return nil, err
+	}
+	session, err := a.Source.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &planner{rules: a.Rules.withDefaults(), now: o.now(), begun: begun, session: session, memory: newMemory(a.Name, entries)}, nil
+}
