@@ -26,7 +26,7 @@ type GuardOptions struct {
 }
 
 // A Guard is the SignIn of the accounts in a SQLDirectory. Its methods may be called concurrently. A sign-in whose
-// password is remembered costs one query; else it costs an argon2id hash more, whether the account exists or not.
+// password is remembered costs a query or two; else it costs an argon2id hash more, whether the account exists or not.
 type Guard struct {
 	dir      *SQLDirectory
 	now      func() time.Time

@@ -30,7 +30,7 @@ var migrations = []catalog.Migration{
 const (
 	sqlColumns = `id, name, disabled, created, password_set, last_sign_in, version, iterations`
 
-	sqlFind   = `SELECT ` + sqlColumns + `, argon2id FROM accounts WHERE name IN (?, ?, ?, ?)`
+	sqlFind   = `SELECT ` + sqlColumns + `, argon2id FROM accounts WHERE name = ?`
 	sqlPage   = `SELECT ` + sqlColumns + `, '' FROM accounts WHERE name > ? ORDER BY name LIMIT ?`
 	sqlSCRAM  = `SELECT scram_sha_1, scram_sha_256 FROM accounts WHERE id = ?`
 	sqlSecret = `SELECT secret FROM accounts WHERE id = ?`
