@@ -1,5 +1,5 @@
-// Package mailfile reads and writes mail in files of other programs: mbox, Maildir and single messages (.eml). It knows
-// nothing of stores; whoever imports or exports joins the two.
+// Package mailfile reads and writes mail in files of other programs: mbox (RFC 4155), Maildir and single messages (.eml).
+// It knows nothing of stores; whoever imports or exports joins the two.
 //
 // # Reading
 //
