@@ -31,7 +31,7 @@
 //
 // # Why not a library
 //
-// go-smtp, which we use as a client in the demo and as the other end in tests, could not serve here (v0.25.1): it misses
+// go-smtp, whose client is the other end in our tests, could not serve here (v0.25.1): it misses
 // the end of a message whose last line ends in CR CR LF, cannot switch CHUNKING off, either limits the length of lines
 // in messages or does not limit commands at all, answers DATA without recipients with 502 where RFC 2033 §4.2 says 503,
 // and refuses a message of exactly the announced SIZE.
