@@ -35,7 +35,7 @@ func (n netrc) Get(ctx context.Context) (string, error) {
 	}
 	pass, ok := lookup(string(text), n.host, n.user)
 	if !ok {
-		return "", fmt.Errorf("%s has no password for user %s at machine %s; add the line: machine %s login %s password ...",
+		return "", fmt.Errorf("%s has no password for user %s at machine %s; add a line \"machine %s login %s password\" and the password",
 			path, n.user, n.host, n.host, n.user)
 	}
 	return check(path, pass)
