@@ -226,6 +226,16 @@ func TestOwner(t *testing.T) {
 	if err := checkOwner(file, os.Geteuid()+1); err == nil || !strings.Contains(err.Error(), "run this as that user") {
 		t.Errorf("somebody else: %v", err)
 	}
+	if os.Geteuid() == 0 {
+		return // root may look into every folder
+	}
+	if err := os.Chmod(filepath.Dir(file), 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Dir(file), 0o700) })
+	if err := checkOwner(file, os.Geteuid()+1); err == nil || !strings.Contains(err.Error(), "run this as that user") {
+		t.Errorf("somebody else whose folder is shut: %v", err)
+	}
 }
 
 // What LMTP took in comes out of RETR with the same octets, but that a bare LF is a line end; LIST tells their number.

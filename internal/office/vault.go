@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -115,6 +116,9 @@ func makeData(data string) error {
 // that the daemon cannot read.
 func checkOwner(catalog string, uid int) error {
 	fi, err := os.Stat(catalog)
+	if errors.Is(err, fs.ErrPermission) {
+		fi, err = os.Stat(filepath.Dir(catalog)) // the folder of somebody else, who is to be named all the same
+	}
 	if err != nil {
 		return nil // there is none yet, or opening it will say what is wrong
 	}
