@@ -1,0 +1,124 @@
+package collect_test
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/postamt/postamt/internal/collect"
+	"github.com/postamt/postamt/pop3/pop3client"
+)
+
+// stride says how many points a sweep leaves out between two: POSTAMT_STRIDE, 7 with -short, else 1.
+func stride(tb testing.TB) int {
+	tb.Helper()
+	if n, err := strconv.Atoi(os.Getenv("POSTAMT_STRIDE")); err == nil && n > 0 {
+		return n
+	}
+	if testing.Short() {
+		return 7
+	}
+	return 1
+}
+
+// The connection is cut, or silent, after each octet that the server sends in a run. After a second run without a fault
+// everything is there once, in a sink that knows letters again and in one that does not, and nothing is left at the
+// server.
+func TestCutAtEveryOctet(t *testing.T) {
+	t.Parallel()
+	srv, journal := newServer(t), newJournal(t)
+	all := messages(3)
+	for _, stall := range []bool{false, true} {
+		t.Run(fmt.Sprintf("stall=%v", stall), func(t *testing.T) {
+			t.Parallel()
+			step := stride(t)
+			if stall {
+				step *= 29 // each takes its timeout
+			}
+			total := sweepOne(t, srv, journal, all, stall, math.MaxInt64)
+			if total < 700 {
+				t.Fatalf("a run is %d octets", total)
+			}
+			points := 0
+			for n := 0; n <= int(total); n += step {
+				sweepOne(t, srv, journal, all, stall, int64(n))
+				points++
+			}
+			t.Logf("%d octets, %d points: lost 0, duplicates 0", total, points)
+		})
+	}
+}
+
+// sweepOne runs a fresh account twice, at first with a fault after so many octets, and returns how many came.
+func sweepOne(t *testing.T, srv *server, journal *collect.Journal, all []letter, stall bool, after int64) int64 {
+	t.Helper()
+	user := fmt.Sprintf("u%v%d", stall, after)
+	srv.add(t, user, all)
+	safe, unsafe := &shelf{name: "safe"}, &shelf{name: "unsafe", unsafe: true}
+	var left, count atomic.Int64
+	left.Store(after)
+	client := pop3client.Options{DialContext: srv.dial(func(c net.Conn) net.Conn {
+		return &faulty{Conn: c, left: &left, stall: stall, count: &count}
+	})}
+	if stall {
+		client.Timeout, client.ConnectTimeout, client.QuitTimeout = stallTimeout, stallTimeout, stallTimeout
+	}
+	a := collect.Account{
+		Name: user, Source: srv.source(t, user, client), Sinks: []collect.Sink{unsafe, safe},
+		Rules: collect.Rules{Delete: true},
+	}
+	_, _ = collect.Run(t.Context(), a, collect.Options{Journal: journal}) // fails, or not, as the fault has it
+	total := count.Load()
+	left.Store(math.MaxInt64)
+	a.Source = srv.source(t, user, pop3client.Options{DialContext: srv.dial(nil)})
+	for i := 0; ; i++ {
+		_, err := collect.Run(t.Context(), a, collect.Options{Journal: journal})
+		if err == nil {
+			break
+		}
+		if collect.Classify(err) != collect.Busy || i > 10_000 { // the server has not noticed yet
+			t.Fatalf("after %d octets: second run: %v", after, err)
+		}
+	}
+	for _, s := range []*shelf{safe, unsafe} {
+		if len(s.bodies) != len(all) {
+			t.Errorf("after %d octets: %s has %d messages, want %d", after, s.name, len(s.bodies), len(all))
+		}
+		wantBodies(t, s, all)
+	}
+	if uids := srv.backend.UIDs(user); len(uids) != 0 {
+		t.Errorf("after %d octets: %q are left at the server", after, uids)
+	}
+	return total
+}
+
+// One account is not fetched twice at the same time, by whatever process.
+func TestOneRunAtATime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, messages(1))
+	b.opt.LockFolder = filepath.Join(t.TempDir(), "locks")
+	other := b.opt
+	other.Journal = newJournal(t) // as another process has it
+	inside := 0
+	b.sink.commit = func(collect.Letter) error {
+		inside++
+		for _, o := range []collect.Options{b.opt, other} {
+			if _, err := collect.Run(t.Context(), b.account, o); collect.Classify(err) != collect.Busy {
+				t.Errorf("a second run: %v, want it to be busy", err)
+			}
+		}
+		return nil
+	}
+	b.run()
+	if inside != 1 {
+		t.Errorf("%d commits", inside)
+	}
+	if _, err := collect.Run(t.Context(), b.account, other); err != nil {
+		t.Errorf("after the first run: %v", err)
+	}
+}
