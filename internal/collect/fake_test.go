@@ -71,9 +71,9 @@ type fakeSession struct {
 	dead    error
 }
 
-func (s *fakeSession) Info() collect.SessionInfo                            { return s.box.info }
+func (s *fakeSession) Info() collect.SessionInfo                             { return s.box.info }
 func (s *fakeSession) Prepare(context.Context, collect.Op, []collect.Remote) {}
-func (s *fakeSession) Close() error                                         { return nil }
+func (s *fakeSession) Close() error                                          { return nil }
 
 func (s *fakeSession) List(context.Context) ([]collect.Remote, error) {
 	var list []collect.Remote
