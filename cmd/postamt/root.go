@@ -61,7 +61,7 @@ Run it:   postamt account add bob; postamt serve
 			root.AddCommand(c)
 		}
 	}
-	add("run", newDemo(a), newServe(a), newReload(a))
+	add("run", newDemo(a), newServe(a), newFetch(a), newReload(a))
 	add("accounts", newAccount(a))
 	add("mail", newDeliver(a), newImport(a), newExport(a), newUndelete(a))
 	add("care", newConfig(a), newStore(a), newVersion(a))

@@ -32,7 +32,8 @@ type Fetch struct {
 	Password string `toml:"password" json:"password"`
 	// Where each message goes, all of them or none: "store:ACCOUNT" (an account here), "maildir:PATH", "mbox:PATH",
 	// "pipe:PROGRAM ARGUMENT..." (no shell), "lmtp:HOST:PORT ADDRESS..." or "lmtp:unix:PATH ADDRESS...",
-	// "smtp://[USER@]HOST[:PORT] ADDRESS..." (STARTTLS) or "smtps://...". "~/" is the home folder.
+	// "smtp://[USER@]HOST[:PORT] ADDRESS..." (STARTTLS, except on this very machine) or "smtps://...". "~/" before a PATH
+	// is the home folder.
 	To []string `toml:"to" json:"to" required:"true"`
 
 	// "required", or "none" for a pop3:// server without TLS: password and mail can then be read on the way.
@@ -50,8 +51,8 @@ type Fetch struct {
 	ClientKey string `toml:"client_key" json:"client_key"`
 	// Way to the server: "socks5://HOST:PORT" or "http://HOST:PORT". Empty means directly.
 	Proxy string `toml:"proxy" json:"proxy"`
-	// Ways to sign in that may be used, best first: SASL mechanisms, "USER" and "APOP". Empty means whatever the server
-	// offers that is safe on the connection.
+	// Ways to sign in that may be used: SASL mechanisms and "USER" (the best of them that the server offers is taken), or
+	// "APOP" alone. Empty means whatever the server offers that is safe on the connection.
 	Auth []string `toml:"auth" json:"auth"`
 	// How long the server may make no progress.
 	Timeout Duration `toml:"timeout" json:"timeout"`

@@ -38,6 +38,8 @@ func checkFetches(p *problems, all []Fetch) {
 			p.add(key, `has no name, give it one like name = "work"`)
 		case len(f.Name) > 64 || strings.ContainsFunc(f.Name, func(r rune) bool { return !bareKey(r) && r != '.' }) || f.Name[0] == '-' || f.Name[0] == '.':
 			p.add(key+".name", `%s cannot be used, write letters, digits, ".", "-" and "_", at most 64`, show(f.Name))
+		case slices.Contains([]string{"status", "retry", "forget", "help"}, lower):
+			p.add(key+".name", "%s is a command of postamt fetch, take another name", show(f.Name))
 		case taken[lower]:
 			p.add(key+".name", "%s is taken already, each account has a name of its own", show(f.Name))
 		default:
@@ -88,6 +90,9 @@ func (f *Fetch) checkServer(p *problems, key string) {
 		if err != nil || u.Scheme != "socks5" && u.Scheme != "http" || !validPort(u.Host) {
 			p.add(key+".proxy", `is not a proxy, write "socks5://HOST:PORT" or "http://HOST:PORT"`)
 		}
+	}
+	if len(f.Auth) > 1 && slices.Contains(f.Auth, "APOP") {
+		p.add(key+".auth", `"APOP" stands alone, remove the others`)
 	}
 	for i, m := range f.Auth {
 		if m == "" || strings.ContainsFunc(m, func(r rune) bool { return !bareKey(r) }) {

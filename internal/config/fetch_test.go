@@ -40,6 +40,8 @@ func TestFetchMistakes(t *testing.T) {
 		{"no name", `name = "isp"`, ``, `1: fetch[0]: has no name, give it one like name = "work"`},
 		{"name", `"isp"`, `"a/b"`, `2: fetch[0].name: "a/b" cannot be used, write letters, digits, ".", "-" and "_", at most 64`},
 		{"name taken", five, five + strings.ReplaceAll(five, "isp\"", "ISP\""), `7: fetch[1].name: "ISP" is taken already, each account has a name of its own`},
+		{"name of a command", `"isp"`, `"status"`, `2: fetch[0].name: "status" is a command of postamt fetch, take another name`},
+		{"APOP and more", `to =`, "auth = [\"APOP\", \"PLAIN\"]\nto =", `5: fetch[0].auth: "APOP" stands alone, remove the others`},
 		{"no url", `url = "pop3s://bob@pop.example.net"`, ``, `1: fetch[0]: has no url, name the server: url = "pop3s://user@host"`},
 		{"url", `pop3s://bob@`, `imaps://bob@`, `3: fetch[0].url: "...@pop.example.net" is not a server, write "pop3s://user@host" or "pop3://user@host"`},
 		{"url without user", `bob@pop`, `pop`, `3: fetch[0].url: has no user, write "pop3s://user@pop.example.net" or set user`},

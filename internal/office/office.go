@@ -46,6 +46,8 @@ type Office struct {
 	vault *Vault
 	desk  net.Listener // the control socket
 	fatal chan error
+	// refetch says that the collector is to look at the configuration again.
+	refetch chan struct{}
 
 	monitor monitor
 
@@ -69,7 +71,7 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (_ *Office, err 
 	if opt.FirstSweep == 0 {
 		opt.FirstSweep = time.Minute
 	}
-	o := &Office{opt: opt, log: opt.Log, fatal: make(chan error, 1)}
+	o := &Office{opt: opt, log: opt.Log, fatal: make(chan error, 1), refetch: make(chan struct{}, 1)}
 	o.closing, o.close = context.WithCancel(context.Background())
 	inherited, err := inherit(opt.Sockets)
 	if err != nil {
@@ -148,6 +150,7 @@ func (o *Office) Run(ctx context.Context) error {
 		}
 	})
 	chores.Go(func() { o.sweep(choring) })
+	chores.Go(func() { o.collect(choring) })
 	chores.Go(func() { o.opt.Notify.RunWatchdog(choring, o.opt.Watchdog, o.alive) })
 	o.notify(o.opt.Notify.Ready("serving"))
 	o.greet(ctx)

@@ -63,6 +63,10 @@ func (o *Office) Reload(ctx context.Context) (notes []string, err error) {
 	}
 	closePorts(without(o.ports, ports))
 	o.ports, o.current = ports, next
+	select {
+	case o.refetch <- struct{}{}:
+	default: // it will look anyway
+	}
 	if o.opt.SetLog != nil {
 		o.opt.SetLog(cfg.Log)
 	}

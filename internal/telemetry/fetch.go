@@ -26,7 +26,6 @@ type FetchRun struct {
 	Octets  int64 // of these
 	Deleted int   // messages removed at the source
 	Poison  int   // messages set aside, in all
-	Alarm   bool  // an alarm is on
 }
 
 // fetchMetrics have the name of the account as a label, so that an alert can say which one.
@@ -69,14 +68,21 @@ func (m *Metrics) FetchRun(run FetchRun) {
 	f.octets.WithLabelValues(run.Account).Add(float64(max(run.Octets, 0)))
 	f.deleted.WithLabelValues(run.Account).Add(float64(max(run.Deleted, 0)))
 	f.poison.WithLabelValues(run.Account).Set(float64(run.Poison))
-	alarm := 0.0
-	if run.Alarm {
-		alarm = 1
-	}
-	f.alarm.WithLabelValues(run.Account).Set(alarm)
 	if run.Result == FetchOK {
 		f.success.WithLabelValues(run.Account).Set(float64(run.Ended.Unix()))
 	}
+}
+
+// FetchAlarm tells whether somebody has to do something about an account of the collector.
+func (m *Metrics) FetchAlarm(account string, on bool) {
+	if m == nil {
+		return
+	}
+	value := 0.0
+	if on {
+		value = 1
+	}
+	m.fetch.alarm.WithLabelValues(account).Set(value)
 }
 
 // FetchAccount makes the metrics of an account of the collector begin, at zero.

@@ -16,7 +16,8 @@ func TestFetchMetrics(t *testing.T) {
 		t.Errorf("before the first run:\n%s", page)
 	}
 	m.FetchRun(FetchRun{Account: "isp", Result: FetchOK, Ended: time.Unix(2_000_000_000, 0), Fetched: 3, Octets: 4096, Deleted: 2, Poison: 1})
-	m.FetchRun(FetchRun{Account: "isp", Result: FetchPermanent, Ended: time.Unix(2_000_000_300, 0), Alarm: true})
+	m.FetchRun(FetchRun{Account: "isp", Result: FetchPermanent, Ended: time.Unix(2_000_000_300, 0)})
+	m.FetchAlarm("isp", true)
 	page := scrape(t, m)
 	for _, want := range []string{
 		`postamt_fetch_runs_total{account="isp",result="ok"} 1`,
@@ -41,4 +42,5 @@ func TestFetchMetrics(t *testing.T) {
 	none.FetchAccount("x")
 	none.FetchRun(FetchRun{})
 	none.FetchForget("x")
+	none.FetchAlarm("x", true)
 }

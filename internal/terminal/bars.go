@@ -17,10 +17,11 @@ const maxBars = 16
 type Bars struct {
 	t *Terminal
 
-	mu    sync.Mutex
-	live  []*Bar
-	drawn int // lines of bars on the terminal; the cursor is below them
-	shown time.Time
+	mu     sync.Mutex
+	live   []*Bar
+	drawn  int // lines of bars on the terminal; the cursor is below them
+	hidden bool
+	shown  time.Time
 }
 
 // A Bar is one of Bars. It is used by one goroutine at a time.
@@ -103,6 +104,19 @@ func (b *Bars) Say(text string) {
 	b.say(text)
 }
 
+// Hide takes the bars away until Unhide, for somebody else who writes to the terminal.
+func (b *Bars) Hide() { b.hide(true) }
+
+// Unhide shows the bars again.
+func (b *Bars) Unhide() { b.hide(false) }
+
+func (b *Bars) hide(hidden bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hidden = hidden
+	b.paint()
+}
+
 // Close takes all bars away.
 func (b *Bars) Close() {
 	b.mu.Lock()
@@ -144,7 +158,7 @@ func (b *Bars) wipe(out *strings.Builder) {
 }
 
 func (b *Bars) draw(out *strings.Builder) {
-	if !b.t.Interactive() {
+	if !b.t.Interactive() || b.hidden {
 		return
 	}
 	b.shown = b.t.now()

@@ -71,6 +71,10 @@ func TestBars(t *testing.T) {
 	a.Done("7 messages, " + a.Summary())
 	a.Done("again")
 	want("work: something odd", "isp: 7 messages, 4.0 MiB in 2s, 2.0 MiB/s", "work?[2J  50%  5.0 MiB of 10.0 MiB  1.6 MiB/s  3s left")
+	bars.Hide()
+	want("work: something odd", "isp: 7 messages, 4.0 MiB in 2s, 2.0 MiB/s")
+	bars.Unhide()
+	want("work: something odd", "isp: 7 messages, 4.0 MiB in 2s, 2.0 MiB/s", "work?[2J  50%  5.0 MiB of 10.0 MiB  1.6 MiB/s  3s left")
 	bars.Close()
 	want("work: something odd", "isp: 7 messages, 4.0 MiB in 2s, 2.0 MiB/s")
 }

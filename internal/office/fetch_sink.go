@@ -1,0 +1,111 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/postamt/postamt/internal/account"
+	"github.com/postamt/postamt/internal/collect"
+	"github.com/postamt/postamt/internal/collect/sink"
+	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/mailstore"
+	"github.com/postamt/postamt/internal/smtpclient"
+)
+
+// sink translates a destination. check, if not nil, tells before each run whether mail can go there.
+func (b *builder) sink(f *config.Fetch, d config.Destination) (s collect.Sink, check func(context.Context) error, err error) {
+	switch d.Kind {
+	case config.ToStore:
+		drop := &dropSink{store: b.store, accounts: b.accounts, account: d.Name}
+		return drop, drop.check, nil
+	case config.ToMaildir:
+		s, err = sink.NewMaildir(d.Name, sink.MaildirOptions{})
+	case config.ToMbox:
+		s, err = sink.NewMbox(d.Name, sink.MboxOptions{})
+	case config.ToPipe:
+		s, err = sink.NewPipe(d.Words, sink.PipeOptions{})
+	case config.ToLMTP:
+		address := d.Name
+		if network, path := config.SplitAddress(d.Name); network == "unix" {
+			address = path
+		}
+		s, err = sink.NewLMTP(sink.ServerOptions{
+			Server: smtpclient.Options{Addr: address, Security: smtpclient.Cleartext, LocalName: b.hostname}, To: d.Words,
+		})
+	default:
+		s, err = b.smtp(f, d)
+	}
+	return s, nil, err
+}
+
+func (b *builder) smtp(f *config.Fetch, d config.Destination) (collect.Sink, error) {
+	host, _, err := net.SplitHostPort(d.Name)
+	if err != nil {
+		return nil, err
+	}
+	opt := smtpclient.Options{Addr: d.Name, LocalName: b.hostname, User: d.User, Security: smtpclient.StartTLS}
+	ip := net.ParseIP(host)
+	switch {
+	case d.Kind == config.ToSMTPS:
+		opt.Security = smtpclient.ImplicitTLS
+	case host == "localhost" || ip != nil && ip.IsLoopback():
+		opt.Security = smtpclient.Cleartext // nobody is on the way
+	}
+	if d.User != "" {
+		if opt.Password, err = b.password(f.SMTPPassword, host, d.User); err != nil {
+			return nil, err
+		}
+	}
+	return sink.NewSMTP(sink.ServerOptions{Server: opt, To: d.Words})
+}
+
+// A dropSink is a maildrop here. Its account is looked up at each delivery: it may be removed, and made anew, at any time.
+type dropSink struct {
+	store    mailstore.Store
+	accounts account.Directory
+	account  string
+}
+
+func (s *dropSink) Name() string { return "store:" + s.account }
+func (s *dropSink) Safe() bool   { return true }
+func (s *dropSink) Close() error { return nil }
+
+func (s *dropSink) Begin(ctx context.Context, letter collect.Letter) (collect.Delivery, error) {
+	to, err := s.find(ctx)
+	if err != nil {
+		return nil, &collect.TemporaryError{Err: err}
+	}
+	return sink.NewStore(s.store, to, s.account).Begin(ctx, letter)
+}
+
+// check says what is wrong before anything is downloaded.
+func (s *dropSink) check(ctx context.Context) error {
+	_, err := s.find(ctx)
+	if errors.Is(err, account.ErrNotFound) {
+		return &collect.PermanentError{Err: fmt.Errorf("store:%s: there is no such account here, postamt account add %s makes it", s.account, s.account)}
+	}
+	if err != nil {
+		return &collect.TemporaryError{Err: err}
+	}
+	return nil
+}
+
+func (s *dropSink) find(ctx context.Context) (mailstore.Recipient, error) {
+	to, err := s.accounts.Lookup(ctx, s.account)
+	if err != nil {
+		return mailstore.Recipient{}, fmt.Errorf("store:%s: %w", s.account, err)
+	}
+	return mailstore.Recipient{Drop: mailstore.DropID(to.ID), Address: s.account}, nil
+}
+
+// noSink stands where there is none.
+type noSink struct{}
+
+func (noSink) Name() string { return "none" }
+func (noSink) Safe() bool   { return true }
+func (noSink) Close() error { return nil }
+func (noSink) Begin(context.Context, collect.Letter) (collect.Delivery, error) {
+	return nil, &collect.TemporaryError{Err: errors.New("there is no destination")}
+}
