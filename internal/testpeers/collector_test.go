@@ -1,0 +1,142 @@
+package testpeers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A home is a folder with a configuration in which postamt fetch is run.
+type home struct{ dir, config, bin string }
+
+// newHome returns one whose only [[fetch]] has these lines besides name, password and to: it brings mail into a Maildir
+// and into the account bob.
+func newHome(t *testing.T, lines string) *home {
+	t.Helper()
+	dir := t.TempDir()
+	h := &home{dir: dir, config: filepath.Join(dir, "postamt.toml"), bin: Binary(t)}
+	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(dovecotPassword+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.configure(t, lines)
+	h.run(t, 0, "account", "add", "--no-password", "bob")
+	return h
+}
+
+func (h *home) configure(t *testing.T, lines string) {
+	t.Helper()
+	text := fmt.Sprintf(`data = "data"
+[[fetch]]
+name = "far"
+password = "file:password"
+to = ["maildir:Maildir", "store:bob"]
+trace = false
+%s
+`, lines)
+	if err := os.WriteFile(h.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs a command, which must end with a status, and returns all it printed.
+func (h *home) run(t *testing.T, status int, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), h.bin, append(args, "--config", h.config)...).CombinedOutput()
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if got != status {
+		t.Fatalf("postamt %s: status %d, want %d\n%s", strings.Join(args, " "), got, status, out)
+	}
+	return string(out)
+}
+
+// wantCorpus compares what is in both places with the corpus.
+func (h *home) wantCorpus(t *testing.T) {
+	t.Helper()
+	wantSame(t, readFiles(t, filepath.Join(h.dir, "Maildir", "new")), "\n")
+	out := filepath.Join(t.TempDir(), "out")
+	h.run(t, 0, "export", "bob", out, "--crlf")
+	wantSame(t, readFiles(t, filepath.Join(out, "new")), "\r\n")
+}
+
+// TestCollectDovecot brings home a mailbox on a real Dovecot, in every way to connect, into a Maildir and into an account
+// here, to the octet; a second run fetches nothing.
+func TestCollectDovecot(t *testing.T) {
+	t.Parallel()
+	Need(t, "dovecot")
+	wires := []wire{clear, stls, pop3s}
+	var users []string
+	for _, w := range wires {
+		users = append(users, strings.ToLower(string(w)))
+	}
+	d := startDovecot(t, users...)
+	for i, w := range wires {
+		t.Run(string(w), func(t *testing.T) {
+			t.Parallel()
+			user := users[i]
+			server := map[wire]string{
+				clear: fmt.Sprintf("url = \"pop3://%s@localhost:%s\"\ntls = \"none\"\n", user, d.pop3),
+				stls:  fmt.Sprintf("url = \"pop3://%s@localhost:%s\"\nca = %q\n", user, d.pop3, d.ca),
+				pop3s: fmt.Sprintf("url = \"pop3s://%s@localhost:%s\"\nca = %q\n", user, d.pop3s, d.ca),
+			}[w]
+			h := newHome(t, server+"keep = true")
+			out := h.run(t, 0, "fetch")
+			if want := fmt.Sprintf("far: %d messages fetched, ", len(corpus)); !strings.HasPrefix(out, want) {
+				t.Errorf("got %q, want %q", out, want)
+			}
+			h.wantCorpus(t)
+			if n := d.left(t, user); n != len(corpus) {
+				t.Errorf("%d messages are left on the server, want all %d", n, len(corpus))
+			}
+			if out := h.run(t, 0, "fetch"); out != "far: nothing new\n" {
+				t.Errorf("the second run: %q", out)
+			}
+			h.configure(t, server)
+			if out, want := h.run(t, 0, "fetch"), fmt.Sprintf("far: nothing new; %d deleted there\n", len(corpus)); out != want {
+				t.Errorf("the run that deletes: %q, want %q", out, want)
+			}
+			if n := d.left(t, user); n != 0 {
+				t.Errorf("%d messages are left on the server, want none", n)
+			}
+			if out := h.run(t, 0, "fetch"); out != "far: nothing new\n" {
+				t.Errorf("the last run: %q", out)
+			}
+			h.wantCorpus(t)
+		})
+	}
+}
+
+// TestCollectDovecotRefuses: what is wrong at a real Dovecot needs a person, and nothing is sent to a server that nobody
+// vouches for.
+func TestCollectDovecotRefuses(t *testing.T) {
+	t.Parallel()
+	Need(t, "dovecot")
+	d := startDovecot(t, "bob")
+	h := newHome(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"", d.pop3s))
+	if out := h.run(t, 1, "fetch"); !strings.Contains(out, "certificate") {
+		t.Errorf("a certificate of nobody's: %q", out)
+	}
+	h.configure(t, fmt.Sprintf("url = \"pop3s://nobody@localhost:%s\"\nca = %q", d.pop3s, d.ca))
+	if out := h.run(t, 1, "fetch"); !strings.Contains(out, "nothing fetched") {
+		t.Errorf("a user who is not there: %q", out)
+	}
+	h.configure(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"\ntrust = \"first-use\"", d.pop3s))
+	if out := h.run(t, 0, "fetch"); !strings.Contains(out, "deleted there") {
+		t.Errorf("trust at first use: %q", out)
+	}
+	h.wantCorpus(t)
+	other := startDovecot(t, "bob")
+	h.configure(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"\ntrust = \"first-use\"", other.pop3s))
+	if out := h.run(t, 1, "fetch"); !strings.Contains(out, "is not the one that is known") {
+		t.Errorf("another key: %q", out)
+	}
+}
