@@ -1,6 +1,7 @@
 package testpeers
 
 import (
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"crypto/x509"
 
 	"github.com/postamt/postamt/pop3/pop3test"
 )
