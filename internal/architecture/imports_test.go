@@ -37,6 +37,10 @@ var rules = []struct {
 	{"internal/account", []string{"internal/catalog", "sasl", "golang.org/x/crypto/argon2", "golang.org/x/text/..."}, "accounts know no protocol and no mail"},
 	{"internal/popd", []string{"internal/mailstore", "internal/account", "pop3", "pop3/pop3server", "sasl"}, "a counter joins one protocol with mail and accounts, nothing else"},
 	{"internal/lmtpd", []string{"internal/mailstore", "internal/account", "github.com/emersion/go-smtp"}, "a counter joins one protocol with mail and accounts, nothing else"},
+	{"internal/smtpclient", []string{"internal/wire", "sasl"}, "the end that hands mail on; it knows no store"},
+	{"internal/collect", []string{"internal/catalog", "golang.org/x/sys/unix"}, "the collector's rules and journal know no protocol and no kind of sink"},
+	{"internal/collect/pop3source", []string{"internal/collect", "pop3", "pop3/pop3client", "sasl"}, "a source joins one protocol with the collector"},
+	{"internal/collect/secret", []string{}, "where passwords come from"},
 	{"internal/config", []string{"github.com/BurntSushi/toml"}, "the configuration knows nothing of what is configured"},
 	{"internal/tlsconf", []string{}, "certificates only"},
 	{"internal/telemetry", []string{"github.com/prometheus/client_golang/..."}, "the only package that knows the metrics library"},
@@ -135,7 +139,7 @@ func TestImportDirections(t *testing.T) {
 
 func TestCountersDoNotKnowEachOther(t *testing.T) {
 	t.Parallel()
-	counters := []string{"internal/popd", "internal/lmtpd"}
+	counters := []string{"internal/popd", "internal/lmtpd", "internal/collect"}
 	for path, p := range load(t) {
 		name, _ := ours(path)
 		if !slices.Contains(counters, name) {
