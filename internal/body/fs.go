@@ -73,12 +73,19 @@ func (d dirFS) name(name string) string {
 	return string(d) + "/" + name
 }
 
+// OpenFile makes an *os.File of a descriptor that it opened itself: os.OpenFile would try to have the runtime wait for
+// it, which files cannot be waited for, and take five more system calls to find that out.
 func (d dirFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := os.OpenFile(d.name(name), flag|syscall.O_NOFOLLOW, perm)
-	if err != nil {
-		return nil, err // a nil *os.File must not become a File
+	path := d.name(name)
+	for {
+		fd, err := syscall.Open(path, flag|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, uint32(perm.Perm()))
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), path), nil
+		case !errors.Is(err, syscall.EINTR):
+			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
 	}
-	return f, nil
 }
 
 func (d dirFS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(d.name(name), perm) }
