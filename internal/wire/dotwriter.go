@@ -140,19 +140,26 @@ func (d *DotWriter) writeCRLF(p []byte) error {
 			return err
 		}
 	}
-	for {
-		i := bytes.Index(p, lfDot)
+	done := 0 // p[:done] is written
+	for at := 1; at < len(p); at++ {
+		// Looking for dots and not for lines: there are fewer, and none at all in an attachment (base64).
+		i := bytes.IndexByte(p[at:], '.')
 		if i < 0 {
-			return d.emit(p)
+			break
 		}
-		if err := d.emit(p[:i+1]); err != nil {
+		at += i
+		if p[at-1] != '\n' {
+			continue
+		}
+		if err := d.emit(p[done:at]); err != nil {
 			return err
 		}
 		if err := d.stuff(); err != nil {
 			return err
 		}
-		p = p[i+1:]
+		done = at
 	}
+	return d.emit(p[done:])
 }
 
 // writeText makes line ends CRLF and stuffs p.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/postamt/postamt/internal/wire"
@@ -149,7 +150,8 @@ func (c *Conn) copyBlocks(r io.Reader, size int64) error {
 func (c *Conn) sendStuffed(body Body, form wire.Form, size int64) error {
 	buf := wire.GetBuffer()
 	defer wire.PutBuffer(buf)
-	n, last, err := readChunk(body.R, buf[:])
+	left := octetsOf(body, form)
+	n, last, err := readChunk(body.R, buf[:], left)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -166,7 +168,8 @@ func (c *Conn) sendStuffed(body Body, form wire.Form, size int64) error {
 		if last {
 			break
 		}
-		if n, last, err = readChunk(body.R, buf[:]); err != nil {
+		left -= int64(n)
+		if n, last, err = readChunk(body.R, buf[:], left); err != nil {
 			return end(ReasonFault, unreadable(err))
 		}
 	}
@@ -183,11 +186,20 @@ func (c *Conn) sendStuffed(body Body, form wire.Form, size int64) error {
 	return nil
 }
 
-// readChunk fills buf. last says that there is no more.
-func readChunk(r io.Reader, buf []byte) (n int, last bool, err error) {
-	n, err = io.ReadFull(r, buf)
+// octetsOf returns how many octets are to be read of a body. Where that is known the end need not be looked for, which
+// saves a system call.
+func octetsOf(body Body, form wire.Form) int64 {
+	if form == wire.Text {
+		return math.MaxInt64
+	}
+	return body.Size
+}
+
+// readChunk fills buf with what comes of at most left octets. last says that there is no more.
+func readChunk(r io.Reader, buf []byte, left int64) (n int, last bool, err error) {
+	n, err = io.ReadFull(r, buf[:min(int64(len(buf)), left)])
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return n, true, nil
 	}
-	return n, false, err
+	return n, int64(n) == left, err
 }

@@ -21,7 +21,8 @@ func (c *Conn) sendTop(body Body, lines int64) error {
 	if header {
 		chunk = buf[:body.Header]
 	}
-	n, last, err := readChunk(body.R, chunk)
+	left := octetsOf(body, form)
+	n, last, err := readChunk(body.R, chunk, left)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -37,7 +38,8 @@ func (c *Conn) sendTop(body Body, lines int64) error {
 		if done || last || header {
 			break
 		}
-		if n, last, err = readChunk(body.R, chunk); err != nil {
+		left -= int64(n)
+		if n, last, err = readChunk(body.R, chunk, left); err != nil {
 			return end(ReasonFault, unreadable(err))
 		}
 	}
