@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -20,110 +21,8 @@ import (
 
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/collect"
-	"github.com/postamt/postamt/internal/collect/pop3source"
-	"github.com/postamt/postamt/internal/collect/sink"
+	"github.com/postamt/postamt/internal/mailstore"
 )
-
-// Environment of the child process that is killed.
-const (
-	envServer = "POSTAMT_KILL_SERVER" // address; makes the test binary a collector
-	envUser   = "POSTAMT_KILL_USER"
-	envFolder = "POSTAMT_KILL_FOLDER"
-	envStep   = "POSTAMT_KILL_STEP" // kill yourself before this step, from 1; 0: never
-)
-
-func TestMain(m *testing.M) {
-	if os.Getenv(envServer) != "" {
-		if err := collector(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// collector is what the child does: one run of the real thing.
-func collector() (err error) {
-	ctx := context.Background()
-	step, err := strconv.Atoi(os.Getenv(envStep))
-	if err != nil {
-		return err
-	}
-	db, err := catalog.Open(ctx, filepath.Join(os.Getenv(envFolder), "journal.db"), catalog.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	journal, err := collect.NewJournal(ctx, db)
-	if err != nil {
-		return err
-	}
-	steps := 0
-	opt := collect.Options{Journal: journal, LockFolder: os.Getenv(envFolder)}
-	collect.SetStep(&opt, func(string) {
-		if steps++; steps == step {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-	})
-	a, err := killAccount(os.Getenv(envServer), os.Getenv(envUser), os.Getenv(envFolder))
-	if err != nil {
-		return err
-	}
-	_, err = collect.Run(ctx, a, opt)
-	fmt.Println(steps)
-	return err
-}
-
-// killAccount is an account with two safe sinks and one that does not know letters again.
-func killAccount(address, user, folder string) (collect.Account, error) {
-	source, err := pop3source.New(pop3source.Options{
-		URL: "pop3://" + user + "@" + address, Cleartext: true,
-		Password: func(context.Context) (string, error) { return password, nil },
-	})
-	if err != nil {
-		return collect.Account{}, err
-	}
-	maildir, err := sink.NewMaildir(filepath.Join(folder, user), sink.MaildirOptions{CRLF: true})
-	if err != nil {
-		return collect.Account{}, err
-	}
-	return collect.Account{
-		Name: user, Source: source, Rules: collect.Rules{Delete: true},
-		Sinks: []collect.Sink{&list{path: filepath.Join(folder, user+".list")}, maildir},
-	}, nil
-}
-
-// A list is a sink that appends a line with the Message-ID to a file, and forgets: like a program or another server.
-type list struct{ path string }
-
-func (l *list) Name() string { return "list" }
-func (l *list) Safe() bool   { return false }
-func (l *list) Close() error { return nil }
-
-func (l *list) Begin(context.Context, collect.Letter) (collect.Delivery, error) {
-	return &listing{list: l}, nil
-}
-
-type listing struct {
-	list *list
-	bytes.Buffer
-}
-
-func (d *listing) Abort() {}
-
-func (d *listing) Commit(context.Context) (err error) {
-	f, err := os.OpenFile(d.list.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := fmt.Fprintf(f, "%q\n", d.String()); err != nil {
-		return err
-	}
-	return f.Sync()
-}
 
 // A killing server calls kill after its side has sent so many octets.
 type killing struct {
@@ -154,6 +53,10 @@ type killer struct {
 	folder string
 	all    []letter
 
+	db      *catalog.DB
+	store   mailstore.Store
+	journal *collect.Journal
+
 	mu    sync.Mutex
 	guard func(net.Conn) net.Conn // of the next connection
 }
@@ -165,6 +68,23 @@ func newKiller(t *testing.T) *killer {
 		t.Fatal(err)
 	}
 	k := &killer{t: t, srv: newServer(t), ln: ln, folder: t.TempDir(), all: messages(3)}
+	ctx := context.Background()
+	if k.db, err = catalog.Open(ctx, filepath.Join(k.folder, "catalog.db"), catalog.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if k.journal, err = collect.NewJournal(ctx, k.db); err != nil {
+		t.Fatal(err)
+	}
+	store, closeStore, err := openStore(ctx, k.db, k.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.store = store
+	t.Cleanup(func() {
+		if err := errors.Join(closeStore(), k.db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -228,17 +148,17 @@ func (k *killer) run(user string, step int, octet int64, after time.Duration) (s
 }
 
 // recover runs the account to its end, in this process.
-func (k *killer) recover(journal *collect.Journal, user string) {
+func (k *killer) recover(user string) {
 	k.t.Helper()
 	k.mu.Lock()
 	k.guard = nil
 	k.mu.Unlock()
-	a, err := killAccount(k.ln.Addr().String(), user, k.folder)
+	a, err := killAccount(k.ln.Addr().String(), user, k.folder, k.store)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		_, err := collect.Run(k.t.Context(), a, collect.Options{Journal: journal, LockFolder: k.folder})
+		_, err := collect.Run(k.t.Context(), a, collect.Options{Journal: k.journal, LockFolder: filepath.Join(k.folder, "running")})
 		if err == nil {
 			return
 		}
@@ -251,7 +171,7 @@ func (k *killer) recover(journal *collect.Journal, user string) {
 // count compares what arrived with what there was.
 func (k *killer) count(user string) (lost, duplicates, twice int) {
 	k.t.Helper()
-	got := map[string]int{}
+	got, kept := map[string]int{}, map[string]int{}
 	names, err := filepath.Glob(filepath.Join(k.folder, user, "new", "*"))
 	if err != nil {
 		k.t.Fatal(err)
@@ -263,18 +183,23 @@ func (k *killer) count(user string) (lost, duplicates, twice int) {
 		}
 		got[string(body)]++
 	}
+	for _, l := range k.stored(user) {
+		kept[l]++
+	}
 	lines, err := os.ReadFile(filepath.Join(k.folder, user+".list"))
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	for _, l := range k.all {
-		switch n := got[l.body]; {
-		case n == 0:
-			lost++
-		case n > 1:
-			duplicates += n - 1
+		for _, safe := range []map[string]int{got, kept} {
+			switch n := safe[l.body]; {
+			case n == 0:
+				lost++
+			case n > 1:
+				duplicates += n - 1
+			}
+			delete(safe, l.body)
 		}
-		delete(got, l.body)
 		switch n := strings.Count(string(lines), fmt.Sprintf("%q\n", l.body)); {
 		case n == 0:
 			lost++
@@ -282,12 +207,40 @@ func (k *killer) count(user string) (lost, duplicates, twice int) {
 			twice += n - 1
 		}
 	}
-	duplicates += len(got) // what nobody sent
+	duplicates += len(got) + len(kept) // what nobody sent
 	return lost, duplicates, twice
 }
 
+// stored returns the messages of the user's maildrop here.
+func (k *killer) stored(user string) (bodies []string) {
+	k.t.Helper()
+	id, err := dropOf(user)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	drop, err := k.store.Open(k.t.Context(), id, mailstore.View{})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	for i := range drop.Len() {
+		r, err := drop.Body(k.t.Context(), i)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		b, err := io.ReadAll(r.R)
+		if err := errors.Join(err, r.R.Close()); err != nil {
+			k.t.Fatal(err)
+		}
+		bodies = append(bodies, string(b))
+	}
+	if err := drop.Close(); err != nil {
+		k.t.Fatal(err)
+	}
+	return bodies
+}
+
 // The real collector is killed with SIGKILL: before each of its steps, after octets of the server, and at random times.
-// Then it runs once more. Each message must be in the Maildir once and nothing left at the server; in a sink that does
+// Then it runs once more. Each message must be in the Maildir and in the store once, and nothing left at the server; in a sink that does
 // not know letters again, the one in flight may be there twice.
 //
 // POSTAMT_KILLS is how many processes are killed, by default 1000, with -short 60. One that ends before its time comes does
@@ -302,10 +255,9 @@ func TestKilledAnywhere(t *testing.T) {
 		kills = n
 	}
 	k := newKiller(t)
-	journal := openJournal(t, filepath.Join(k.folder, "journal.db"))
-	k.srv.add(t, "whole", k.all)
+	k.srv.add(t, "u1000000", k.all)
 	begun := time.Now()
-	steps, octets, _ := k.run("whole", 0, 0, 0)
+	steps, octets, _ := k.run("u1000000", 0, 0, 0)
 	span := time.Since(begun)
 	if steps < 20 || octets < 700 {
 		t.Fatalf("a whole run has %d steps and %d octets", steps, octets)
@@ -313,7 +265,7 @@ func TestKilledAnywhere(t *testing.T) {
 	points, hits, atStep, atOctet, atTime := 0, 0, 0, 0, 0
 	lost, duplicates, twice := 0, 0, 0
 	for i := 0; hits < kills && i < 3*kills; i++ {
-		user := fmt.Sprintf("u%d", i)
+		user := fmt.Sprintf("u%d", i+1)
 		k.srv.add(t, user, k.all)
 		step, octet, after := 0, int64(0), time.Duration(0)
 		switch {
@@ -331,7 +283,7 @@ func TestKilledAnywhere(t *testing.T) {
 			hits++
 		}
 		points++
-		k.recover(journal, user)
+		k.recover(user)
 		l, d, tw := k.count(user)
 		if l+d > 0 || tw > 1 || len(k.srv.backend.UIDs(user)) > 0 {
 			t.Errorf("killed at step %d, octet %d, time %v: lost %d, duplicates %d, in flight twice %d, left %q", step, octet, after, l, d, tw, k.srv.backend.UIDs(user))

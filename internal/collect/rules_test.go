@@ -55,40 +55,64 @@ func TestRules(t *testing.T) {
 		downloads, headers int
 	}{
 		{
-			"leave on server", collect.Rules{}, messages(2),
-			map[string]string{"uid0": "fetched", "uid1": "fetched"}, 2, 0,
+			"leave on server",
+			collect.Rules{},
+			messages(2),
+			map[string]string{"uid0": "fetched", "uid1": "fetched"},
+			2, 0,
 		},
 		{
-			"delete", collect.Rules{Delete: true}, messages(2),
-			map[string]string{"uid0": "fetched deleted", "uid1": "fetched deleted"}, 2, 0,
+			"delete",
+			collect.Rules{Delete: true},
+			messages(2),
+			map[string]string{"uid0": "fetched deleted", "uid1": "fetched deleted"},
+			2, 0,
 		},
 		{
-			"delete later", collect.Rules{Delete: true, DeleteAfter: time.Hour}, messages(2),
-			map[string]string{"uid0": "fetched", "uid1": "fetched"}, 2, 0,
+			"delete later",
+			collect.Rules{Delete: true, DeleteAfter: time.Hour},
+			messages(2),
+			map[string]string{"uid0": "fetched", "uid1": "fetched"},
+			2, 0,
 		},
 		{
-			"keep newest", collect.Rules{Delete: true, KeepNewest: 2}, messages(3),
-			map[string]string{"uid0": "fetched deleted", "uid1": "fetched", "uid2": "fetched"}, 3, 0,
+			"keep newest",
+			collect.Rules{Delete: true, KeepNewest: 2},
+			messages(3),
+			map[string]string{"uid0": "fetched deleted", "uid1": "fetched", "uid2": "fetched"},
+			3, 0,
 		},
 		{
-			"skip above", collect.Rules{Delete: true, SkipAbove: 500}, sized(400, 501, 500),
-			map[string]string{"uid0": "fetched deleted", "uid1": "", "uid2": "fetched deleted"}, 2, 0,
+			"skip above",
+			collect.Rules{Delete: true, SkipAbove: 500},
+			sized(400, 501, 500),
+			map[string]string{"uid0": "fetched deleted", "uid1": "", "uid2": "fetched deleted"},
+			2, 0,
 		},
 		{
-			"delete above", collect.Rules{DeleteAbove: 500}, sized(400, 501, 500),
-			map[string]string{"uid0": "fetched", "uid1": " deleted", "uid2": "fetched"}, 2, 0,
+			"delete above",
+			collect.Rules{DeleteAbove: 500},
+			sized(400, 501, 500),
+			map[string]string{"uid0": "fetched", "uid1": " deleted", "uid2": "fetched"},
+			2, 0,
 		},
 		{
-			"start now", collect.Rules{Delete: true, Start: collect.StartNow}, messages(3),
-			map[string]string{"uid0": "", "uid1": "", "uid2": ""}, 0, 0,
+			"start now",
+			collect.Rules{Delete: true, Start: collect.StartNow},
+			messages(3),
+			map[string]string{"uid0": "", "uid1": "", "uid2": ""},
+			0, 0,
 		},
 		{
-			"start recent", collect.Rules{Delete: true, Start: collect.StartRecent, StartAge: 7 * 24 * time.Hour},
+			"start recent",
+			collect.Rules{Delete: true, Start: collect.StartRecent, StartAge: 7 * 24 * time.Hour},
 			[]letter{dated(0, noon.AddDate(0, 0, -8)), dated(1, noon.AddDate(0, 0, -6)), {uid: "uid2", body: "Subject: no date\r\n\r\n"}},
-			map[string]string{"uid0": "", "uid1": "fetched deleted", "uid2": "fetched deleted"}, 2, 3,
+			map[string]string{"uid0": "", "uid1": "fetched deleted", "uid2": "fetched deleted"},
+			2, 3,
 		},
 		{
-			"filter", collect.Rules{Delete: true, Filter: func(_ context.Context, h []byte) (collect.Verdict, error) {
+			"filter",
+			collect.Rules{Delete: true, Filter: func(_ context.Context, h []byte) (collect.Verdict, error) {
 				switch {
 				case bytes.Contains(h, []byte("Subject: 0\r\n")):
 					return collect.Leave, nil
@@ -98,20 +122,31 @@ func TestRules(t *testing.T) {
 					return 0, errors.New("filter is broken")
 				}
 				return collect.Fetch, nil
-			}}, messages(4),
-			map[string]string{"uid0": "", "uid1": " deleted", "uid2": "", "uid3": "fetched deleted"}, 1, 4,
+			}},
+			messages(4),
+			map[string]string{"uid0": "", "uid1": " deleted", "uid2": "", "uid3": "fetched deleted"},
+			1, 4,
 		},
 		{
-			"messages per run", collect.Rules{Delete: true, MaxMessages: 2}, messages(3),
-			map[string]string{"uid0": "fetched deleted", "uid1": "fetched deleted", "uid2": ""}, 2, 0,
+			"messages per run",
+			collect.Rules{Delete: true, MaxMessages: 2},
+			messages(3),
+			map[string]string{"uid0": "fetched deleted", "uid1": "fetched deleted", "uid2": ""},
+			2, 0,
 		},
 		{
-			"octets per run", collect.Rules{Delete: true, MaxOctets: 1000}, sized(600, 400, 1),
-			map[string]string{"uid0": "fetched deleted", "uid1": "fetched deleted", "uid2": ""}, 2, 0,
+			"octets per run",
+			collect.Rules{Delete: true, MaxOctets: 1000},
+			sized(600, 400, 1),
+			map[string]string{"uid0": "fetched deleted", "uid1": "fetched deleted", "uid2": ""},
+			2, 0,
 		},
 		{
-			"one is always fetched", collect.Rules{MaxOctets: 1000}, sized(6000, 400),
-			map[string]string{"uid0": "fetched", "uid1": ""}, 1, 0,
+			"one is always fetched",
+			collect.Rules{MaxOctets: 1000},
+			sized(6000, 400),
+			map[string]string{"uid0": "fetched", "uid1": ""},
+			1, 0,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -156,7 +156,7 @@ func (s *Schedule) keep(ctx context.Context, g *gates, a Account) error {
 	wait = max(wait, min(status.Next.Sub(s.Options.now()), interval+maxBackOff))
 	var t tries
 	for sleep(ctx, wait) == nil {
-		if wait, err = s.fetch(ctx, g, a, &t); ctx.Err() != nil {
+		if wait, _ = s.fetch(ctx, g, a, &t); ctx.Err() != nil { // Done has heard the error
 			return nil
 		}
 	}
