@@ -227,8 +227,11 @@ func (d *mboxDelivery) Commit(ctx context.Context) error {
 		return errEnded
 	}
 	defer d.Abort()
+	if err := ctx.Err(); err != nil {
+		return temporary(err)
+	}
 	if d.there {
-		return temporary(ctx.Err()) // the journal says so only of what is durable
+		return nil // the journal says so only of what is durable
 	}
 	if err := d.finish(); err != nil {
 		return d.sink.fault("cannot take a message", err)

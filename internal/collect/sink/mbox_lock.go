@@ -19,6 +19,9 @@ import (
 func lockMbox(ctx context.Context, f *os.File, path string) (unlock func(), err error) {
 	dot := path + ".lock"
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		busy, err := tryLock(f, dot)
 		if err != nil {
 			return nil, err
