@@ -67,7 +67,8 @@ type Options struct {
 	IdleTimeout time.Duration
 	// HandshakeTimeout bounds a TLS handshake. Default 10 seconds.
 	HandshakeTimeout time.Duration
-	// WriteTimeout bounds the time in which a client takes the next 256 KiB of a reply. Default 1 minute.
+	// WriteTimeout is how long a reply waits for a client that takes nothing of it; on a TCP connection (on Linux) up to
+	// twice as long. Elsewhere it bounds the time for the next 256 KiB. Default 1 minute.
 	WriteTimeout time.Duration
 	// BackendTimeout bounds each call of Auth's functions, of Open, Scan and Update. Default 1 minute.
 	BackendTimeout time.Duration

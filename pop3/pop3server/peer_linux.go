@@ -4,6 +4,7 @@ import (
 	"net"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // tcpUserTimeout is TCP_USER_TIMEOUT of <linux/tcp.h>.
@@ -31,4 +32,22 @@ func watchPeer(nc net.Conn, timeout time.Duration) error {
 		return err
 	}
 	return optErr
+}
+
+// queued returns how many octets wait in the kernel to be sent or acknowledged.
+func (c *Conn) queued() (octets int, ok bool) {
+	sc, ok := c.nc.(syscall.Conn)
+	if !ok {
+		return 0, false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	var n int32
+	var errno syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&n)))
+	})
+	return int(n), err == nil && errno == 0
 }

@@ -97,7 +97,8 @@ func pickCertificate(certs []tls.Certificate, get func(*tls.ClientHelloInfo) (*t
 // startTLS does the handshake. What the client sent before it is thrown away (RFC 2595 §4).
 func (c *Conn) startTLS() error {
 	c.r.Reset(&c.in)
-	tc := tls.Server(c.nc, c.s.tls)
+	below := &patientConn{Conn: c.nc, patience: c.out.patience}
+	tc := tls.Server(below, c.s.tls)
 	if err := c.deadline(c.s.opt.HandshakeTimeout); err != nil {
 		return err
 	}
@@ -119,6 +120,7 @@ func (c *Conn) startTLS() error {
 	c.tls = tc
 	c.mu.Unlock()
 	c.in.stream, c.out.stream = tc, tc
+	c.out.secure, below.on = true, true
 	c.sum.TLSVersion = tls.VersionName(state.Version)
 	c.sum.TLSCipher = tls.CipherSuiteName(state.CipherSuite)
 	return nil

@@ -32,10 +32,11 @@ const slice = 256 << 10
 // A sink writes to the client and counts, slice by slice, each with its own deadline, so that a slow client lives and one
 // that stands still does not.
 type sink struct {
-	timeout time.Duration
-	stream  net.Conn
-	n       int64
-	part    io.LimitedReader
+	stream net.Conn
+	secure bool // stream is TLS, which has patience below it
+	n      int64
+	part   io.LimitedReader
+	patience
 }
 
 func (s *sink) arm() error { return s.stream.SetWriteDeadline(time.Now().Add(s.timeout)) }
@@ -49,7 +50,7 @@ func (s *sink) Write(p []byte) (int, error) {
 		n, err := s.stream.Write(p[done:min(len(p), done+slice)])
 		done += n
 		s.n += int64(n)
-		if err != nil {
+		if slow := s.goOn(int64(n), err); err != nil && (s.secure || !slow) {
 			return done, err
 		}
 	}
@@ -64,9 +65,13 @@ func (s *sink) copies() bool {
 
 // copyFrom hands size octets of r to a stream that copies. The stream gets an *io.LimitedReader straight over the file:
 // the form in which net.TCPConn uses sendfile.
-func (s *sink) copyFrom(r io.Reader, size int64) (done int64, err error) {
+func (s *sink) copyFrom(r io.ReadSeeker, size int64) (done int64, err error) {
 	to := s.stream.(io.ReaderFrom)
 	defer func() { s.part.R = nil }()
+	begin, err := r.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, err
+	}
 	for done < size {
 		if err := s.arm(); err != nil {
 			return done, err
@@ -75,7 +80,13 @@ func (s *sink) copyFrom(r io.Reader, size int64) (done int64, err error) {
 		n, err := to.ReadFrom(&s.part)
 		done += n
 		s.n += n
-		if n == 0 || err != nil {
+		switch slow := s.goOn(n, err); {
+		case slow:
+			// A stream that copies by itself may have read more than it has sent.
+			if _, err := r.Seek(begin+done, io.SeekStart); err != nil {
+				return done, err
+			}
+		case n == 0 || err != nil:
 			return done, err
 		}
 	}
