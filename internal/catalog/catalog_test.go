@@ -253,6 +253,22 @@ func TestPanicReachesItsCallerOnly(t *testing.T) {
 	}
 }
 
+func TestPanicOfAReadReachesItsCallerOnly(t *testing.T) {
+	t.Parallel()
+	db := openNew(t, catalog.Options{Readers: 1})
+	func() {
+		defer func() {
+			if r := recover(); r != "oops" {
+				t.Errorf("recovered %v", r)
+			}
+		}()
+		_ = db.Read(t.Context(), func(context.Context, catalog.Tx) error { panic("oops") })
+	}()
+	if n := count(t, db); n != 0 {
+		t.Errorf("%d rows, want none", n)
+	}
+}
+
 func TestReadSeesOneSnapshot(t *testing.T) {
 	t.Parallel()
 	db := openNew(t, catalog.Options{Readers: 2})
