@@ -19,6 +19,9 @@ type GuardOptions struct {
 	Remember time.Duration
 	// Remembered is how many verified passwords are remembered at most, and as many wrong ones. Zero means 65536.
 	Remembered int
+	// Hashed is called each time that a password was checked the expensive way, which leaves the memory of a hash behind.
+	// It must not block. Nil means that nobody wants to know.
+	Hashed func()
 	// Log hears of what did not work and does no harm. Nil means nobody.
 	Log *slog.Logger
 	// Now is the clock. Nil means time.Now.
@@ -32,6 +35,7 @@ type Guard struct {
 	now      func() time.Time
 	start    time.Time
 	log      *slog.Logger
+	hashed   func()
 	throttle *throttle
 	memory   *memory
 	recorder *recorder
@@ -53,9 +57,12 @@ func NewGuard(dir *SQLDirectory, opt GuardOptions) *Guard {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	if opt.Hashed == nil {
+		opt.Hashed = func() {}
+	}
 	start := opt.Now()
 	return &Guard{
-		dir: dir, now: opt.Now, start: start, log: opt.Log,
+		dir: dir, now: opt.Now, start: start, log: opt.Log, hashed: opt.Hashed,
 		throttle: newThrottle(opt.Throttle, start),
 		memory:   newMemory(opt.Remember, opt.Remembered),
 		recorder: newRecorder(dir.signedIn, opt.Log),
@@ -122,6 +129,7 @@ func (g *Guard) check(ctx context.Context, a attempt, r row, password string) er
 		return errWrongAgain
 	}
 	ok, stale, err := g.dir.hasher.check(ctx, r.argon2id, password)
+	g.hashed()
 	switch {
 	case err != nil:
 		return err

@@ -2,7 +2,6 @@ package office
 
 import (
 	"context"
-	"log/slog"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -47,7 +46,7 @@ func openDesk(ctx context.Context, cfg *config.Config, o *Office, former *genera
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{settings: settings, accounts: accounts, guard: newGuard(accounts, &cfg.SignIn, o.log)}
+	d := &desk{settings: settings, accounts: accounts, guard: newGuard(accounts, &cfg.SignIn, o)}
 	d.backend = popd.New(popd.Options{
 		Store: o.store(), SignIn: d.guard, SCRAM: settings.SignIn.SCRAM, Secret: settings.APOP || settings.CRAMMD5,
 	})
@@ -55,7 +54,7 @@ func openDesk(ctx context.Context, cfg *config.Config, o *Office, former *genera
 	return d, nil
 }
 
-func newGuard(accounts *account.SQLDirectory, cfg *config.SignIn, log *slog.Logger) *account.Guard {
+func newGuard(accounts *account.SQLDirectory, cfg *config.SignIn, o *Office) *account.Guard {
 	return account.NewGuard(accounts, account.GuardOptions{
 		Throttle: account.ThrottleOptions{
 			FreePerAddress: cfg.FreeFailuresPerAddress,
@@ -63,7 +62,8 @@ func newGuard(accounts *account.SQLDirectory, cfg *config.SignIn, log *slog.Logg
 			MaxDelay:       time.Duration(cfg.MaxDelay),
 		},
 		Remember: cmpZero(time.Duration(cfg.Remember)),
-		Log:      log,
+		Hashed:   o.memory.untidy,
+		Log:      o.log,
 	})
 }
 

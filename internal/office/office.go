@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -50,6 +51,7 @@ type Office struct {
 	refetch chan struct{}
 
 	monitor monitor
+	memory  memory
 
 	mu      sync.Mutex // held by Reload
 	serving bool       // Run has begun
@@ -71,7 +73,7 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (_ *Office, err 
 	if opt.FirstSweep == 0 {
 		opt.FirstSweep = time.Minute
 	}
-	o := &Office{opt: opt, log: opt.Log, fatal: make(chan error, 1), refetch: make(chan struct{}, 1)}
+	o := &Office{opt: opt, log: opt.Log, fatal: make(chan error, 1), refetch: make(chan struct{}, 1), memory: newMemory(debug.FreeOSMemory)}
 	o.closing, o.close = context.WithCancel(context.Background())
 	inherited, err := inherit(opt.Sockets)
 	if err != nil {
@@ -150,6 +152,7 @@ func (o *Office) Run(ctx context.Context) error {
 		}
 	})
 	chores.Go(func() { o.sweep(choring) })
+	chores.Go(func() { o.memory.run(choring) })
 	chores.Go(func() { o.collect(choring) })
 	chores.Go(func() { o.opt.Notify.RunWatchdog(choring, o.opt.Watchdog, o.alive) })
 	o.notify(o.opt.Notify.Ready("serving"))
