@@ -240,7 +240,13 @@ func (d *mboxDelivery) Commit(ctx context.Context) error {
 		if d.sink.journal.have[d.key] {
 			return nil
 		}
-		return d.sink.appendSpool(f, d.file, entry{key: d.key, octets: d.count.octets, sum: [32]byte(d.hash.Sum(nil))})
+		err := d.sink.appendSpool(f, d.file, entry{key: d.key, octets: d.count.octets, sum: [32]byte(d.hash.Sum(nil))})
+		if err != nil && d.sink.journal.isOpen(d.key) {
+			// What is torn could not be cut off. Whoever does that needs the whole message to see how far it goes.
+			_ = d.file.Close()
+			d.file = nil
+		}
+		return err
 	})
 	return d.sink.fault("cannot take a message", err)
 }

@@ -81,6 +81,7 @@ func (m *Mbox) recover(f *os.File) error {
 			if err := m.journal.end(i, stateDone); err != nil {
 				return err
 			}
+			removeOwned(m.spool(e.key))
 			continue
 		}
 		torn, err := m.torn(f, e)
@@ -95,6 +96,7 @@ func (m *Mbox) recover(f *os.File) error {
 		if err := m.journal.end(i, stateGone); err != nil {
 			return err
 		}
+		removeOwned(m.spool(e.key))
 	}
 	return nil
 }

@@ -155,6 +155,16 @@ const maxLead = 4
 // pending returns the records that were begun and not ended, in order.
 func (j *mboxJournal) pending() []int { return slices.Sorted(maps.Keys(j.open)) }
 
+// isOpen says whether a letter was begun and not ended.
+func (j *mboxJournal) isOpen(key keyDigest) bool {
+	for _, e := range j.open {
+		if e.key == key {
+			return true
+		}
+	}
+	return false
+}
+
 func (j *mboxJournal) at(i int) entry { return j.open[i] }
 
 // begin notes durably that a message will be appended.
