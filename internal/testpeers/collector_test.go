@@ -84,9 +84,9 @@ func TestCollectDovecot(t *testing.T) {
 			t.Parallel()
 			user := users[i]
 			server := map[wire]string{
-				clear: fmt.Sprintf("url = \"pop3://%s@localhost:%s\"\ntls = \"none\"\n", user, d.pop3),
-				stls:  fmt.Sprintf("url = \"pop3://%s@localhost:%s\"\nca = %q\n", user, d.pop3, d.ca),
-				pop3s: fmt.Sprintf("url = \"pop3s://%s@localhost:%s\"\nca = %q\n", user, d.pop3s, d.ca),
+				clear: fmt.Sprintf("url = \"pop3://%s@localhost:%s\"\ntls = \"none\"\n", user, Port(d.POP3)),
+				stls:  fmt.Sprintf("url = \"pop3://%s@localhost:%s\"\nca = %q\n", user, Port(d.POP3), d.CA),
+				pop3s: fmt.Sprintf("url = \"pop3s://%s@localhost:%s\"\nca = %q\n", user, Port(d.POP3S), d.CA),
 			}[w]
 			h := newHome(t, server+"keep = true")
 			out := h.run(t, 0, "fetch")
@@ -94,7 +94,7 @@ func TestCollectDovecot(t *testing.T) {
 				t.Errorf("got %q, want %q", out, want)
 			}
 			h.wantCorpus(t)
-			if n := d.left(t, user); n != len(corpus) {
+			if n := d.Left(t, user); n != len(corpus) {
 				t.Errorf("%d messages are left on the server, want all %d", n, len(corpus))
 			}
 			if out := h.run(t, 0, "fetch"); out != "far: nothing new\n" {
@@ -104,7 +104,7 @@ func TestCollectDovecot(t *testing.T) {
 			if out, want := h.run(t, 0, "fetch"), fmt.Sprintf("far: nothing new; %d deleted there\n", len(corpus)); out != want {
 				t.Errorf("the run that deletes: %q, want %q", out, want)
 			}
-			if n := d.left(t, user); n != 0 {
+			if n := d.Left(t, user); n != 0 {
 				t.Errorf("%d messages are left on the server, want none", n)
 			}
 			if out := h.run(t, 0, "fetch"); out != "far: nothing new\n" {
@@ -121,21 +121,21 @@ func TestCollectDovecotRefuses(t *testing.T) {
 	t.Parallel()
 	Need(t, "dovecot")
 	d := startDovecot(t, "bob")
-	h := newHome(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"", d.pop3s))
+	h := newHome(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"", Port(d.POP3S)))
 	if out := h.run(t, 1, "fetch"); !strings.Contains(out, "certificate") {
 		t.Errorf("a certificate of nobody's: %q", out)
 	}
-	h.configure(t, fmt.Sprintf("url = \"pop3s://nobody@localhost:%s\"\nca = %q", d.pop3s, d.ca))
+	h.configure(t, fmt.Sprintf("url = \"pop3s://nobody@localhost:%s\"\nca = %q", Port(d.POP3S), d.CA))
 	if out := h.run(t, 1, "fetch"); !strings.Contains(out, "nothing fetched") {
 		t.Errorf("a user who is not there: %q", out)
 	}
-	h.configure(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"\ntrust = \"first-use\"", d.pop3s))
+	h.configure(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"\ntrust = \"first-use\"", Port(d.POP3S)))
 	if out := h.run(t, 0, "fetch"); !strings.Contains(out, "deleted there") {
 		t.Errorf("trust at first use: %q", out)
 	}
 	h.wantCorpus(t)
 	other := startDovecot(t, "bob")
-	h.configure(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"\ntrust = \"first-use\"", other.pop3s))
+	h.configure(t, fmt.Sprintf("url = \"pop3s://bob@localhost:%s\"\ntrust = \"first-use\"", Port(other.POP3S)))
 	if out := h.run(t, 1, "fetch"); !strings.Contains(out, "is not the one that is known") {
 		t.Errorf("another key: %q", out)
 	}

@@ -1,0 +1,178 @@
+package testpeers
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postamt/postamt/pop3/pop3test"
+)
+
+// A Dovecot is a running Dovecot 2.3 (Debian's) with Maildirs of its own.
+type Dovecot struct {
+	// POP3 (with STLS) and POP3S are addresses, host:port.
+	POP3, POP3S string
+	// CA is the file of the certificate that clients must trust, Pool the same; it is for localhost.
+	CA   string
+	Pool *x509.CertPool
+
+	dir string
+}
+
+// A DovecotUser is an account with mail.
+type DovecotUser struct {
+	Name, Password string
+	// Messages have CRLF line ends.
+	Messages [][]byte
+	// UIDs are the messages' names in the Maildir, which are their unique-ids with the setting pop3_uidl_format = %f.
+	// Empty ones are made up.
+	UIDs []string
+}
+
+const dovecotConf = `
+base_dir = %[1]s/run
+state_dir = %[1]s/state
+log_path = %[1]s/log
+listen = 127.0.0.1
+protocols = pop3
+ssl = yes
+ssl_cert = <%[1]s/cert.pem
+ssl_key = <%[1]s/key.pem
+disable_plaintext_auth = no
+auth_mechanisms = plain login apop cram-md5 scram-sha-1 scram-sha-256
+auth_failure_delay = 0
+mail_location = maildir:%[1]s/mail/%%u
+mail_max_userip_connections = 0
+pop3_lock_session = yes
+mail_uid = nobody
+mail_gid = nogroup
+first_valid_uid = 1
+first_valid_gid = 1
+service pop3-login {
+  inet_listener pop3 {
+    port = %[2]s
+  }
+  inet_listener pop3s {
+    port = %[3]s
+  }
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+passdb {
+  driver = passwd-file
+  args = scheme=PLAIN %[1]s/users
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=%[1]s/mail/%%u
+}
+%[4]s
+`
+
+// StartDovecot starts a Dovecot with the given lines added to its configuration, waits until it listens, and stops it at
+// the end of the test. Without Dovecot, or without root, the test is skipped as Need does.
+func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot {
+	t.Helper()
+	Need(t, "dovecot")
+	if os.Getuid() != 0 {
+		Missing(t, "root, which Dovecot must be started by")
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Not t.TempDir: sockets want short names, and the workers, who are not root, must get through.
+	dir, err := os.MkdirTemp("/tmp", "dovecot")
+	must(err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	must(os.Chmod(dir, 0o755))
+	d := &Dovecot{dir: dir, POP3: freePort(t), POP3S: freePort(t), CA: filepath.Join(dir, "cert.pem")}
+
+	var passwd strings.Builder
+	for _, u := range users {
+		fmt.Fprintf(&passwd, "%s:{PLAIN}%s\n", u.Name, u.Password)
+		must(d.fill(u))
+	}
+	must(os.WriteFile(filepath.Join(dir, "users"), []byte(passwd.String()), 0o644))
+	must(exec.Command("chown", "-R", "nobody:nogroup", filepath.Join(dir, "mail")).Run())
+
+	cert, pool := pop3test.NewCertificate(t, "localhost")
+	d.Pool = pool
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	must(err)
+	must(os.WriteFile(d.CA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	conf := filepath.Join(dir, "conf")
+	must(os.WriteFile(conf, fmt.Appendf(nil, dovecotConf, dir, Port(d.POP3), Port(d.POP3S), settings), 0o644))
+
+	cmd := exec.Command("dovecot", "-F", "-c", conf)
+	must(cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Logf("Dovecot's log:\n%s", log)
+		}
+	})
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		conn, err := net.DialTimeout("tcp", d.POP3, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			return d
+		}
+		<-tick.C
+	}
+	t.Fatal("Dovecot does not listen")
+	return nil
+}
+
+// fill makes a user's Maildir, and the list that keeps its order.
+func (d *Dovecot) fill(u DovecotUser) error {
+	box := filepath.Join(d.dir, "mail", u.Name)
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(box, sub), 0o777); err != nil {
+			return err
+		}
+	}
+	var list strings.Builder
+	fmt.Fprintf(&list, "3 V1 N%d G0123456789abcdef0123456789abcdef\n", len(u.Messages)+1)
+	for i, m := range u.Messages {
+		uid := fmt.Sprintf("%06d.any", i)
+		if i < len(u.UIDs) && u.UIDs[i] != "" {
+			uid = u.UIDs[i]
+		}
+		if err := os.WriteFile(filepath.Join(box, "cur", uid+":2,"), m, 0o666); err != nil {
+			return err
+		}
+		fmt.Fprintf(&list, "%d :%s\n", i+1, uid)
+	}
+	return os.WriteFile(filepath.Join(box, "dovecot-uidlist"), []byte(list.String()), 0o666)
+}
+
+// Left returns how many messages a user has.
+func (d *Dovecot) Left(t testing.TB, user string) (n int) {
+	t.Helper()
+	for _, sub := range []string{"cur", "new"} {
+		entries, err := os.ReadDir(filepath.Join(d.dir, "mail", user, sub))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(entries)
+	}
+	return n
+}
