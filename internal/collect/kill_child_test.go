@@ -150,4 +150,3 @@ func (d *listing) Commit(context.Context) (err error) {
 	}
 	return f.Sync()
 }
-

@@ -121,9 +121,6 @@ func (m *memory) age(now, forget int64) (forgotten []string) {
 		case m.taken[e]:
 		case e.missing == 0:
 			e.missing = now
-			if e.phase == phaseDeleting {
-				e.phase = phaseConfirmed // QUIT was not answered, but has worked
-			}
 			m.touch(e)
 		case now-e.missing >= forget:
 			forgotten = append(forgotten, e.key)

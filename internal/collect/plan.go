@@ -99,7 +99,7 @@ func (p *planner) recognise(list []Remote) {
 			it.unsure = true
 		}
 	}
-	p.suspect(count)
+	p.suspect()
 	// Before a message is deleted that was not fetched in this session, its header is compared, so that a server that
 	// gives a UID to another message does not make us delete what we do not have.
 	for _, it := range p.items {
@@ -114,7 +114,8 @@ func (p *planner) recognise(list []Remote) {
 func soleMatch(same []*entry, r Remote) *entry {
 	var found *entry
 	for _, e := range same {
-		if e.phase == phaseConfirmed {
+		if e.phase == phaseConfirmed || e.phase == phaseDeleting && e.missing != 0 {
+			// It was, or seemed, removed: this may be another message.
 			if e.digest == "" {
 				continue
 			}
@@ -132,15 +133,15 @@ func soleMatch(same []*entry, r Remote) *entry {
 }
 
 // suspect finds messages with new UIDs that may be known under others: the server may have renumbered its mailbox.
-func (p *planner) suspect(listed map[string]int) {
+func (p *planner) suspect() {
 	sizes, lost := map[int64]bool{}, 0
 	for _, e := range p.memory.entries {
-		if e.phase != phaseConfirmed && listed[e.uid] == 0 {
+		if e.phase != phaseConfirmed && !p.memory.taken[e] {
 			sizes[e.size] = true
 			lost++
 		}
 	}
-	all := p.known == 0 && lost > 0
+	all := lost > 0 && p.known <= lost
 	for _, it := range p.items {
 		if it.entry == nil && (all || sizes[it.Size]) {
 			it.unsure = true

@@ -98,7 +98,7 @@ func scanStatus(row interface{ Scan(...any) error }) (Status, error) {
 func countMessages(ctx context.Context, tx catalog.Tx, s *Status) error {
 	return tx.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN phase < ? THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN phase < ? AND failure <> '' THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN phase = ? THEN 1 ELSE 0 END), 0)
+		COALESCE(SUM(CASE WHEN phase = ? AND missing = 0 THEN 1 ELSE 0 END), 0)
 		FROM collect_messages WHERE account = ?`, phaseSettled, phaseSettled, phaseDeleting, s.Account).
 		Scan(&s.Remembered, &s.Waiting, &s.SetAside, &s.Deleting)
 }
