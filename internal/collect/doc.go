@@ -20,7 +20,7 @@
 // # Bounds
 //
 // Of a message 256 KiB of header and a buffer are in memory, of a mailbox its listing and what the journal knows of the
-// account: some 500 octets per message. A run reports at most 100 warnings.
+// account: some 600 octets per message. A run reports at most 100 warnings.
 //
 // # Reading
 //
