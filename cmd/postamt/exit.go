@@ -21,7 +21,7 @@ const (
 )
 
 const exitHelp = `Exit status: 0 done, 1 not done or not all of it (standard error says what, where and what to do next),
-2 wrong command line. "postamt deliver" has those of sysexits.h.`
+2 wrong command line. "postamt deliver" has those of sysexits.h; "postamt fetch" has also 75, try again later.`
 
 // An exitError is an error with the status it ends the program with.
 type exitError struct {
@@ -85,7 +85,7 @@ func plainly(text string) string {
 	for {
 		name, rest, ok := strings.Cut(text, ": ")
 		switch {
-		case ok && slices.Contains([]string{"mailstore", "sqlstore", "catalog", "account", "body", "mailfile", "tlsconf"}, name):
+		case ok && slices.Contains([]string{"mailstore", "sqlstore", "catalog", "account", "body", "mailfile", "tlsconf", "collect", "sink", "pop3client", "TLS"}, name):
 			text = rest
 		default:
 			return text

@@ -74,7 +74,7 @@ func (a *app) fetch(ctx context.Context, names []string, f fetchFlags) error {
 	opt := office.CollectorOptions{Names: names, Prompt: show.ask, Progress: show.event, Done: show.done}
 	return a.withCollector(ctx, opt, func(c *office.Collector) error {
 		results := c.Once(ctx)
-		show.close()
+		show.close(results)
 		return fetchOutcome(ctx, results)
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/office"
 	"github.com/postamt/postamt/internal/terminal"
+	"github.com/postamt/postamt/pop3/pop3client"
 )
 
 // A fetchShow shows how fetching goes on: a bar for each account on a terminal, plain lines elsewhere, or events as JSON.
@@ -23,7 +25,7 @@ type fetchShow struct {
 	mu       sync.Mutex
 	bar      map[string]*terminal.Bar
 	progress map[string]time.Time // when an event "progress" was last printed
-	later    []string             // what is printed when the bars have gone
+	later    map[string]string    // by account: what is printed when the bars have gone
 }
 
 func newFetchShow(a *app, f fetchFlags) *fetchShow {
@@ -32,7 +34,7 @@ func newFetchShow(a *app, f fetchFlags) *fetchShow {
 	}
 	return &fetchShow{
 		app: a, fetchFlags: f, bars: a.notes.Bars(),
-		bar: make(map[string]*terminal.Bar), progress: make(map[string]time.Time),
+		bar: make(map[string]*terminal.Bar), progress: make(map[string]time.Time), later: make(map[string]string),
 	}
 }
 
@@ -102,17 +104,19 @@ func (s *fetchShow) done(r office.FetchResult) {
 	}
 	line := r.Account + ": " + fetchSummary(r, took)
 	if s.app.notes.Interactive() {
-		s.later = append(s.later, line)
+		s.later[r.Account] = line
 		return
 	}
 	_ = s.app.print("%s\n", line)
 }
 
-// close takes the bars away and prints the results.
-func (s *fetchShow) close() {
+// close takes the bars away and prints what was kept until then, in the order of the configuration.
+func (s *fetchShow) close(results []office.FetchResult) {
 	s.bars.Close()
-	for _, line := range s.later {
-		_ = s.app.print("%s\n", line)
+	for _, r := range results {
+		if line := s.later[r.Account]; line != "" {
+			_ = s.app.print("%s\n", line)
+		}
 	}
 }
 
@@ -146,10 +150,20 @@ func fetchSummary(r office.FetchResult, took string) string {
 
 // explainFetch says what to do next, where the error does not.
 func explainFetch(err error) string {
-	if errors.Is(err, collect.ErrLocked) {
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, name := errors.AsType[x509.HostnameError](err)
+	pin, wrongKey := errors.AsType[*pop3client.PinError](err)
+	switch {
+	case errors.Is(err, collect.ErrLocked):
 		return "is being fetched already, by the daemon or another postamt fetch"
+	case unknown:
+		return `nobody we trust vouches for the server's certificate: if it is its own authority, name that with ca, or set trust = "first-use"`
+	case name:
+		return plainly(err.Error()) + "; url must have the name that the certificate is for"
+	case wrongKey:
+		return fmt.Sprintf(`%s; if the new key is right, put "%s" into pins, or with trust = "first-use" remove the remembered one from the folder fetch`, plainly(err.Error()), pin.Got)
 	}
-	return err.Error()
+	return plainly(err.Error())
 }
 
 func plainLine(s string) string { return terminal.Printable(strings.ReplaceAll(s, "\n", "; ")) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -153,7 +152,7 @@ func (a *app) fetchStatusTable(all []fetchStatus) error {
 		if s.LastOK != nil {
 			last = "worked last at " + when(s.LastOK, "")
 		}
-		if err := a.print("%s: %s (%s, %s)\n", s.Account, plainLine(s.Error), fmt.Sprintf("failed %d times in a row", s.Failures), last); err != nil {
+		if err := a.print("%s: %s (%s, %s)\n", s.Account, plainLine(plainly(s.Error)), "failed "+count(s.Failures, "time")+" in a row", last); err != nil {
 			return err
 		}
 	}
