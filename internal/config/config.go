@@ -35,6 +35,8 @@ type POP3 struct {
 	ListenTLS []string `toml:"listen_tls" json:"listen_tls"`
 	// Where a password may cross the wire without TLS: "loopback", "never" or "always".
 	Cleartext string `toml:"cleartext" json:"cleartext"`
+	// Refuse every sign-in without TLS, also those that show no password (SCRAM, CRAM-MD5, APOP).
+	RequireTLS bool `toml:"require_tls" json:"require_tls"`
 	// Offer APOP. Weak (MD5) and needs secrets kept in the clear: only for old devices.
 	APOP bool `toml:"apop" json:"apop"`
 	// Offer AUTH CRAM-MD5. Weak (MD5) and needs secrets kept in the clear.

@@ -75,6 +75,7 @@ func pop3Options(cfg *config.Config, g *generation, o *Office) pop3server.Option
 		Backend:          g.desk.backend,
 		TLSConfig:        g.certs.Config(),
 		Cleartext:        cleartext(cfg.POP3.Cleartext),
+		RequireTLS:       cfg.POP3.RequireTLS,
 		Hostname:         cfg.Hostname,
 		APOP:             cfg.POP3.APOP,
 		CRAMMD5:          cfg.POP3.CRAMMD5,

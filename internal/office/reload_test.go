@@ -239,3 +239,11 @@ func overTLS(t *testing.T, addr string) *line {
 func leaf(l *line) *x509.Certificate {
 	return l.nc.(*tls.Conn).ConnectionState().PeerCertificates[0]
 }
+
+func TestRequireTLS(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	cfg.POP3.RequireTLS = true
+	r := start(t, cfg)
+	dial(t, r.addr("pop3")).say("", "+OK", "USER bob", "-ERR", "AUTH SCRAM-SHA-256 biwsbj1ib2Iscj1yT3ByTkdmd0ViZVJXZ2JORWtxTw==", "-ERR", "STAT", "-ERR")
+}
