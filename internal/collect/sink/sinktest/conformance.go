@@ -112,7 +112,7 @@ func Deliver(ctx context.Context, s collect.Sink, key, text string) error {
 		if k, err := io.WriteString(d, rest[:n]); err != nil {
 			return err
 		} else if k != n {
-			return fmt.Errorf("Write took %d of %d octets", k, n)
+			return fmt.Errorf("the sink took %d of %d octets without an error", k, n)
 		}
 		rest = rest[n:]
 	}
