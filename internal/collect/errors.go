@@ -122,6 +122,8 @@ func Classify(err error) Class {
 	switch {
 	case err == nil:
 		return OK
+	case errors.Is(err, context.Canceled): // whatever else went wrong because of it
+		return Cancelled
 	case errors.As(err, &busy), errors.Is(err, ErrLocked):
 		return Busy
 	case errors.As(err, &temporary):
@@ -130,8 +132,6 @@ func Classify(err error) Class {
 		return Permanent
 	case errors.As(err, &refused):
 		return Refused
-	case errors.Is(err, context.Canceled):
-		return Cancelled
 	}
 	return Temporary
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/collect"
@@ -37,7 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // collector is what the child does: one run of the real thing.

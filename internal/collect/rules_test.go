@@ -342,13 +342,16 @@ func TestCancelledRun(t *testing.T) {
 	b.sink.commit = func(l collect.Letter) error {
 		if l.UID == "uid1" {
 			cancel()
-			return context.Canceled
+			return &collect.TemporaryError{Err: errors.New("cannot go on")}
 		}
 		return nil
 	}
 	rep, err := collect.Run(ctx, b.account, b.opt)
 	if collect.Classify(err) != collect.Cancelled || rep.Fetched != 1 || rep.Deleted != 0 {
 		t.Errorf("%+v, %v", rep, err)
+	}
+	if s, err := b.opt.Journal.Status(t.Context(), "home"); err != nil || s.Failures != 0 || s.Error != "" || s.Fetched != 1 {
+		t.Errorf("%+v, %v", s, err)
 	}
 	b.sink.commit = nil
 	if rep := b.run(); rep.Fetched != 3 || rep.Deleted != 4 {

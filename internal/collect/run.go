@@ -31,6 +31,9 @@ func Run(ctx context.Context, a Account, o Options) (rep Report, err error) {
 	defer unlock()
 	r := &run{account: a, rules: a.Rules.withDefaults(), opt: o, report: &rep, pace: newPace(a.Rules.Bandwidth)}
 	err = r.run(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w: %w", context.Canceled, err) // a cause of its own, or a sink's word for it
+	}
 	rep.Ended = o.now()
 	err = errors.Join(err, o.Journal.ended(context.WithoutCancel(ctx), rep, err))
 	r.tell(Event{Kind: EventFinished, Err: err})

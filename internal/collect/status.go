@@ -126,28 +126,27 @@ func addAccount(ctx context.Context, tx catalog.Tx, account string) error {
 	return err
 }
 
-// ended notes the end of a run.
+// ended notes the end of a run. One that was cancelled is neither a success nor a failure.
 func (j *Journal) ended(ctx context.Context, r Report, failure error) error {
 	err := j.db.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		if err := addAccount(ctx, tx, r.Account); err != nil {
 			return err
 		}
-		text := ""
-		if failure != nil {
-			text = shorten(failure.Error())
-		}
-		if _, err := tx.Exec(ctx, `UPDATE collect_accounts SET ran = ?, ended = ?, listed = ?, class = ?, error = ?,
+		if _, err := tx.Exec(ctx, `UPDATE collect_accounts SET ran = ?, ended = ?, listed = ?,
 			fetched = fetched + ?, octets = octets + ?, deleted = deleted + ? WHERE name = ?`,
-			r.Started.Unix(), r.Ended.Unix(), r.Listed, Classify(failure), text, r.Fetched, r.Octets, r.Deleted, r.Account); err != nil {
+			r.Started.Unix(), r.Ended.Unix(), r.Listed, r.Fetched, r.Octets, r.Deleted, r.Account); err != nil {
 			return err
 		}
-		query := "UPDATE collect_accounts SET failures = failures + 1 WHERE name = ?"
-		args := []any{r.Account}
-		if failure == nil {
-			query = "UPDATE collect_accounts SET failures = 0, succeeded = ? WHERE name = ?"
-			args = []any{r.Ended.Unix(), r.Account}
+		var err error
+		switch class := Classify(failure); class {
+		case OK:
+			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = 0, class = ?, error = '', succeeded = ? WHERE name = ?",
+				OK, r.Ended.Unix(), r.Account)
+		case Cancelled:
+		default:
+			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = failures + 1, class = ?, error = ? WHERE name = ?",
+				class, shorten(failure.Error()), r.Account)
 		}
-		_, err := tx.Exec(ctx, query, args...)
 		return err
 	})
 	if err != nil {
