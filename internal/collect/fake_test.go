@@ -43,7 +43,8 @@ func messages(n int) []letter {
 type mailbox struct {
 	letters []letter
 	info    collect.SessionInfo
-	noTop   bool // no Header
+	noTop   bool                       // no Header
+	top     func(header string) string // what TOP makes of a header, if set
 	openErr error
 	// What goes wrong, if set.
 	list     func([]collect.Remote) ([]collect.Remote, error)
@@ -115,6 +116,9 @@ func (s *fakeSession) Header(_ context.Context, m collect.Remote) (io.ReadCloser
 	s.box.headers++
 	body := s.letters[m.Num-1].body
 	head, _, _ := strings.Cut(body, "\r\n\r\n")
+	if s.box.top != nil {
+		head = s.box.top(head)
+	}
 	return io.NopCloser(strings.NewReader(head + "\r\n\r\n")), nil
 }
 

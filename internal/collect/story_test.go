@@ -355,3 +355,32 @@ func TestBodyGetsCRLFAndTrace(t *testing.T) {
 		t.Errorf("trace %q, want %q", trace, want)
 	}
 }
+
+// Exchange and Notes give other headers with TOP than with RETR, others send ten lines, or the whole message.
+func TestTOPThatDiffersFromRETR(t *testing.T) {
+	t.Parallel()
+	for name, top := range map[string]func(string) string{
+		"without a Message-ID": func(h string) string { return strings.Replace(h, "Message-ID:", "X-Was:", 1) },
+		"one line":             func(h string) string { h, _, _ = strings.Cut(h, "\r\n"); return h },
+		"nothing":              func(string) string { return "" },
+		"the whole message":    func(h string) string { return h + "\r\n\r\n" + strings.Repeat("body\r\n", 100_000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := messages(4)
+			b := newBench(t, slices.Clone(all))
+			b.box.top = top
+			b.account.Rules = collect.Rules{Delete: true, DeleteAfter: time.Hour}
+			b.run()
+			for i := range b.box.letters {
+				b.box.letters[i].uid += "new"
+			}
+			b.run()
+			b.run()
+			b.clock = b.clock.Add(2 * time.Hour)
+			b.run()
+			b.wantBodies(all)
+			b.wantUIDs()
+		})
+	}
+}
