@@ -136,6 +136,8 @@ func (f *Fetch) checkDestinations(p *problems, key string) {
 			p.add(at, "%v", err)
 		case seen[s]:
 			p.add(at, "%s is listed twice, remove one", show(s))
+		case d.Kind == ToLMTP && !strings.HasPrefix(d.Name, "unix:") && !loopback(d.Name):
+			p.warn(at, "LMTP has no TLS: everybody on the way to %s can read the mail", d.Name)
 		}
 		seen[s] = true
 		smtpUser = smtpUser || d.User != ""

@@ -99,7 +99,8 @@ func TestFetchMistakes(t *testing.T) {
 
 func TestFetchWarnings(t *testing.T) {
 	t.Parallel()
-	l, err := Parse("p", []byte(strings.Replace(five, "pop3s:", "pop3:", 1)+"tls = \"none\"\ndelete_above = \"10MB\""))
+	l, err := Parse("p", []byte(strings.Replace(five, "pop3s:", "pop3:", 1)+"tls = \"none\"\ndelete_above = \"10MB\"\n"+
+		strings.NewReplacer("store:bob", "lmtp:mx.example.org:24 a@b", `"isp"`, `"two"`).Replace(five)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +111,7 @@ func TestFetchWarnings(t *testing.T) {
 	want := []string{
 		`p:6: fetch[0].tls: "none": everybody on the way to pop.example.net can read the password and the mail`,
 		`p:7: fetch[0].delete_above: what is larger than 10MB is deleted on the server without ever being fetched`,
+		`p:12: fetch[1].to[0]: LMTP has no TLS: everybody on the way to mx.example.org:24 can read the mail`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
