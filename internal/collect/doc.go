@@ -24,6 +24,6 @@
 //
 // # Reading
 //
-// plan.go decides, run.go and fetch.go do it, deliver.go knows the sinks, journal.go writes it down, identity.go says which
+// recognise.go finds what is known, plan.go decides, run.go and fetch.go do it, deliver.go knows the sinks, journal.go writes it down, identity.go says which
 // messages are the same, schedule.go runs many accounts. docs/adr/0012-collector-journal.md says why.
 package collect

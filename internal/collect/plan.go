@@ -2,9 +2,7 @@ package collect
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 )
@@ -76,137 +74,6 @@ func (p *planner) plan(ctx context.Context, list []Remote) error {
 	}
 	p.cap()
 	return nil
-}
-
-// recognise compares the listing with the memory by UID.
-func (p *planner) recognise(list []Remote) {
-	count := make(map[string]int, len(list))
-	for _, r := range list {
-		count[r.UID]++
-	}
-	p.items = make([]*item, len(list))
-	for i, r := range list {
-		it := &item{Remote: r, pos: i, unique: r.UID != "" && count[r.UID] == 1}
-		p.items[i] = it
-		same := p.memory.byUID[r.UID]
-		switch e := soleMatch(same, r); {
-		case it.unique && len(same) == 0: // new
-		case it.unique && e != nil:
-			it.entry = e
-			p.memory.take(e, r)
-			p.known++
-		default:
-			it.unsure = true
-		}
-	}
-	p.suspect()
-	// Before a message is deleted that was not fetched in this session, its header is compared, so that a server that
-	// gives a UID to another message does not make us delete what we do not have.
-	for _, it := range p.items {
-		if it.entry != nil && it.entry.isSettled() && it.entry.digest != "" && p.wantsDelete(it) {
-			delete(p.memory.taken, it.entry)
-			it.unsure, it.byUID, it.entry = true, it.entry, nil
-		}
-	}
-}
-
-// soleMatch returns the one entry that a message with this UID can only be, or nil.
-func soleMatch(same []*entry, r Remote) *entry {
-	var found *entry
-	for _, e := range same {
-		if e.phase == phaseConfirmed || e.phase == phaseDeleting && e.missing != 0 {
-			// It was, or seemed, removed: this may be another message.
-			if e.digest == "" {
-				continue
-			}
-			return nil
-		}
-		if found != nil {
-			return nil
-		}
-		found = e
-	}
-	if found != nil && found.size != r.Size && (found.digest != "" || found.outcome == outcomeDiscarded) {
-		return nil
-	}
-	return found
-}
-
-// suspect finds messages with new UIDs that may be known under others: the server may have renumbered its mailbox.
-func (p *planner) suspect() {
-	sizes, lost := map[int64]bool{}, 0
-	for _, e := range p.memory.entries {
-		if e.phase != phaseConfirmed && !p.memory.taken[e] {
-			sizes[e.size] = true
-			lost++
-		}
-	}
-	all := lost > 0 && p.known <= lost
-	for _, it := range p.items {
-		if it.entry == nil && (all || sizes[it.Size]) {
-			it.unsure = true
-		}
-	}
-}
-
-// resolve says which entry a message is whose header was read, if any.
-func (p *planner) resolve(it *item, id identity) {
-	it.id = &id
-	e := p.memory.find(id, it.Remote)
-	if e == nil && p.begun != 0 {
-		e = p.memory.findLeft(id, it.Remote, p.begun)
-	}
-	if e == nil {
-		return
-	}
-	if e.uid != it.UID {
-		p.renumbered++
-	}
-	it.entry = e
-	p.memory.take(e, it.Remote)
-}
-
-// readHeaders calls fn with the header of each item, as far as the source can give it.
-func (p *planner) readHeaders(ctx context.Context, items []*item, fn func(*item, []byte) error) error {
-	if len(items) == 0 || !p.headers {
-		return nil
-	}
-	remotes := make([]Remote, len(items))
-	for i, it := range items {
-		remotes[i] = it.Remote
-	}
-	p.session.Prepare(ctx, OpHeader, remotes)
-	for _, it := range items {
-		header, err := p.header(ctx, it.Remote)
-		var refused *MessageError
-		switch {
-		case errors.Is(err, ErrNoHeaders):
-			p.headers = false
-			return nil
-		case errors.As(err, &refused):
-			continue
-		case err != nil:
-			return err
-		}
-		id := identify(header)
-		it.id = &id
-		if err := fn(it, header); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *planner) header(ctx context.Context, r Remote) ([]byte, error) {
-	body, err := p.session.Header(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	start, n, err := readHeader(body)
-	if err == nil {
-		_, err = io.Copy(io.Discard, body) // some servers send the whole message
-	}
-	return start[:n], errors.Join(err, body.Close())
 }
 
 // judgeRest reads the headers of what is to be fetched, if the rules want to see them.
@@ -371,43 +238,4 @@ func (it *item) failures() int {
 		return 0
 	}
 	return it.entry.attempts
-}
-
-// Plan is a dry run: it says what a run would do with each message, in the order of the listing, and why. It fetches
-// headers where the rules ask for them, delivers and deletes nothing and leaves the journal as it is.
-func Plan(ctx context.Context, a Account, o Options) (decisions []Decision, err error) {
-	if err := a.check(o); err != nil {
-		return nil, err
-	}
-	p, err := open(ctx, a, o)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, p.session.Close()) }()
-	list, err := p.session.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.plan(ctx, list); err != nil {
-		return nil, err
-	}
-	decisions = make([]Decision, len(p.items))
-	for i, it := range p.items {
-		del := it.action == ActionFetch && p.rules.Delete && p.rules.DeleteAfter <= 0 && it.pos < len(p.items)-p.rules.KeepNewest
-		decisions[i] = Decision{Remote: it.Remote, Action: it.action, Reason: it.reason, Delete: del}
-	}
-	return decisions, p.session.Finish(ctx)
-}
-
-// open reads the memory of an account and opens its source.
-func open(ctx context.Context, a Account, o Options) (*planner, error) {
-	entries, begun, err := o.Journal.load(ctx, a.Name)
-	if err != nil {
-		return nil, err
-	}
-	session, err := a.Source.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &planner{rules: a.Rules.withDefaults(), now: o.now(), begun: begun, session: session, memory: newMemory(a.Name, entries)}, nil
 }

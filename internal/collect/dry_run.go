@@ -1,0 +1,45 @@
+package collect
+
+import (
+	"context"
+	"errors"
+)
+
+// Plan is a dry run: it says what a run would do with each message, in the order of the listing, and why. It fetches
+// headers where the rules ask for them, delivers and deletes nothing and leaves the journal as it is.
+func Plan(ctx context.Context, a Account, o Options) (decisions []Decision, err error) {
+	if err := a.check(o); err != nil {
+		return nil, err
+	}
+	p, err := open(ctx, a, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.session.Close()) }()
+	list, err := p.session.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.plan(ctx, list); err != nil {
+		return nil, err
+	}
+	decisions = make([]Decision, len(p.items))
+	for i, it := range p.items {
+		del := it.action == ActionFetch && p.rules.Delete && p.rules.DeleteAfter <= 0 && it.pos < len(p.items)-p.rules.KeepNewest
+		decisions[i] = Decision{Remote: it.Remote, Action: it.action, Reason: it.reason, Delete: del}
+	}
+	return decisions, p.session.Finish(ctx)
+}
+
+// open reads the memory of an account and opens its source.
+func open(ctx context.Context, a Account, o Options) (*planner, error) {
+	entries, begun, err := o.Journal.load(ctx, a.Name)
+	if err != nil {
+		return nil, err
+	}
+	session, err := a.Source.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &planner{rules: a.Rules.withDefaults(), now: o.now(), begun: begun, session: session, memory: newMemory(a.Name, entries)}, nil
+}
