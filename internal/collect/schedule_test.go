@@ -185,7 +185,20 @@ func TestStatuses(t *testing.T) {
 	if s.Account != "home" || s.Listed != 3 || s.Fetched != 2 || s.Remembered != 3 || s.Waiting != 1 || s.Error != "" || !s.Succeeded.Equal(b.clock) {
 		t.Errorf("%+v", s)
 	}
-	if one, err := b.opt.Journal.Status(t.Context(), "home"); err != nil || one != s {
+	b.box.openErr = errors.New("no route to host")
+	if _, err := b.tryRun(); err == nil {
+		t.Error("no error")
+	}
+	if one, err := b.opt.Journal.Status(t.Context(), "home"); err != nil || one.Listed != 3 || one.Failures != 1 || one.Class != collect.Temporary {
+		t.Errorf("after a failure: %+v, %v", one, err)
+	}
+	b.box.openErr = nil
+	b.run()
+	s, err = b.opt.Journal.Status(t.Context(), "home")
+	if err != nil || s.Failures != 0 || s.Error != "" || s.Fetched != 3 || s.Waiting != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if one, err := b.opt.Journal.Statuses(t.Context()); err != nil || one[0] != s {
 		t.Errorf("%+v, %v", one, err)
 	}
 	if one, err := b.opt.Journal.Status(t.Context(), "nobody"); err != nil || one != (collect.Status{Account: "nobody"}) {
@@ -197,7 +210,7 @@ func TestStatuses(t *testing.T) {
 	if all, err := b.opt.Journal.Statuses(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	b.account.Rules.MaxMessages = 0
+	b.run()
 	b.run()
 	if got := slices.Compact(slices.Sorted(slices.Values(b.sink.bodies))); len(got) != 3 || len(b.sink.bodies) != 3 {
 		t.Errorf("%d messages, %d different: the keys should be the same again", len(b.sink.bodies), len(got))

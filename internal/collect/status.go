@@ -21,7 +21,7 @@ type Status struct {
 	Class     Class     // of the last error
 	Error     string    // of the last run, empty if it succeeded
 	Alarmed   time.Time // when an alarm was raised that has not been taken back
-	Listed    int       // messages at the source at the last run
+	Listed    int       // messages at the source at the last run that succeeded
 	Fetched   int64     // messages in all runs
 	Octets    int64
 	Deleted   int64
@@ -132,16 +132,16 @@ func (j *Journal) ended(ctx context.Context, r Report, failure error) error {
 		if err := addAccount(ctx, tx, r.Account); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE collect_accounts SET ran = ?, ended = ?, listed = ?,
+		if _, err := tx.Exec(ctx, `UPDATE collect_accounts SET ran = ?, ended = ?,
 			fetched = fetched + ?, octets = octets + ?, deleted = deleted + ? WHERE name = ?`,
-			r.Started.Unix(), r.Ended.Unix(), r.Listed, r.Fetched, r.Octets, r.Deleted, r.Account); err != nil {
+			r.Started.Unix(), r.Ended.Unix(), r.Fetched, r.Octets, r.Deleted, r.Account); err != nil {
 			return err
 		}
 		var err error
 		switch class := Classify(failure); class {
 		case OK:
-			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = 0, class = ?, error = '', succeeded = ? WHERE name = ?",
-				OK, r.Ended.Unix(), r.Account)
+			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = 0, class = ?, error = '', succeeded = ?, listed = ? WHERE name = ?",
+				OK, r.Ended.Unix(), r.Listed, r.Account)
 		case Cancelled:
 		default:
 			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = failures + 1, class = ?, error = ? WHERE name = ?",
