@@ -96,13 +96,12 @@ func (h Harness) child(dir string) error {
 // there on) or EIO. Then it opens the sink again, delivers every letter again, as the collector would, and sees that each is
 // there exactly once and whole. In the dry run it also sees that whatever was said to be delivered had been synced.
 //
-// TestMain must call [Child] with the same kind. POSTAMT_CRASH_STRIDE=n takes only every n-th call; with -short
+// TestMain must call [Child] with the same kind. Every stride-th call is taken; POSTAMT_CRASH_STRIDE=n takes only every n-th call; with -short
 // n is 7, and under the race detector, which makes processes slow and finds nothing more here, 29.
-func Crash(t *testing.T, kind string, h Harness) {
+func Crash(t *testing.T, kind string, h Harness, stride int) {
 	if err := sysfault.Supported(); err != nil {
 		t.Skipf("skipped, nothing was crashed: %v", err)
 	}
-	stride := 1
 	switch {
 	case underRace:
 		stride = 29
