@@ -23,7 +23,7 @@ func newAccount(a *app) *cobra.Command {
 	}
 	cmd.AddCommand(
 		newAccountAdd(a), newAccountList(a), newAccountShow(a), newAccountSetPassword(a),
-		newAccountDisable(a, true), newAccountDisable(a, false), newAccountRemove(a),
+		newAccountDisable(a, true), newAccountDisable(a, false), newAccountRequireTLS(a), newAccountRemove(a),
 	)
 	return cmd
 }
@@ -33,6 +33,7 @@ type accountInfo struct {
 	Name            string     `json:"name"`
 	ID              int64      `json:"id"`
 	Disabled        bool       `json:"disabled"`
+	RequireTLS      bool       `json:"require_tls"`
 	Created         time.Time  `json:"created"`
 	PasswordSet     *time.Time `json:"password_set"`
 	LastSignIn      *time.Time `json:"last_sign_in"`
@@ -45,7 +46,7 @@ type accountInfo struct {
 func describe(ctx context.Context, v *office.Vault, a account.Account) (accountInfo, error) {
 	u, err := v.Store.Usage(ctx, mailstore.DropID(a.ID))
 	return accountInfo{
-		Name: a.Name, ID: a.ID, Disabled: a.Disabled, Created: a.Created,
+		Name: a.Name, ID: a.ID, Disabled: a.Disabled, RequireTLS: a.RequireTLS, Created: a.Created,
 		PasswordSet: known(a.PasswordSet), LastSignIn: known(a.LastSignIn),
 		Messages: u.Messages, Octets: u.Octets, DeletedMessages: u.DeletedMessages, DeletedOctets: u.DeletedOctets,
 	}, err
@@ -73,6 +74,8 @@ func (i *accountInfo) state() string {
 		return "disabled"
 	case i.PasswordSet == nil:
 		return "no password"
+	case i.RequireTLS:
+		return "ok, with TLS only"
 	}
 	return "ok"
 }

@@ -16,7 +16,9 @@ type Account struct {
 	// Name is what they sign in with: a local part or a whole address, case-folded. Unique.
 	Name     string
 	Disabled bool
-	Created  time.Time
+	// RequireTLS: without TLS every sign-in is refused as if there were no such account, right or wrong (RFC 8314 §4.1).
+	RequireTLS bool
+	Created    time.Time
 	// PasswordSet is when the password was last set; zero if there is none, so nobody can sign in.
 	PasswordSet time.Time
 	// LastSignIn is when somebody last signed in, to about an hour; zero for never.

@@ -124,19 +124,29 @@ func (d *SQLDirectory) SetPassword(ctx context.Context, name, password string) e
 // SetDisabled disables an account or enables it again. Mail still comes in for a disabled account, but nobody can sign
 // in. Sessions that are open stay open. ErrNotFound.
 func (d *SQLDirectory) SetDisabled(ctx context.Context, name string, disabled bool) error {
+	return d.set(ctx, sqlSetDisabled, name, disabled)
+}
+
+// SetRequireTLS makes an account one that can be signed in to over TLS only, or no longer such a one. ErrNotFound.
+func (d *SQLDirectory) SetRequireTLS(ctx context.Context, name string, require bool) error {
+	return d.set(ctx, sqlRequireTLS, name, require)
+}
+
+// set runs a query that sets something of an account to yes or no.
+func (d *SQLDirectory) set(ctx context.Context, query, name string, yes bool) error {
 	name, err := NormalizeName(name)
 	if err != nil {
 		return ErrNotFound
 	}
 	value := 0
-	if disabled {
+	if yes {
 		value = 1
 	}
 	err = d.db.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		return one(tx.Exec(ctx, sqlSetDisabled, value, name))
+		return one(tx.Exec(ctx, query, value, name))
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		err = fmt.Errorf("account: disable or enable: %w", err)
+		err = fmt.Errorf("account: change: %w", err)
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func BenchmarkGuardWithoutQuery(b *testing.B) {
 	if _, err := g.Password(context.Background(), atHome, "", "alice", "tanstaaf"); err != nil {
 		b.Fatal(err)
 	}
-	r, err := g.account(context.Background(), "alice", "")
+	r, err := g.account(context.Background(), atHome, "alice", "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestRememberedSignInAllocates(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Close()
-	r, err := g.account(context.Background(), "alice", "")
+	r, err := g.account(context.Background(), atHome, "alice", "")
 	if err != nil {
 		t.Fatal(err)
 	}

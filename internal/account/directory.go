@@ -185,6 +185,7 @@ type row struct {
 	Account
 	version    int64
 	iterations int
+	hasSecret  bool
 	argon2id   string
 }
 
@@ -225,7 +226,7 @@ func findIn(ctx context.Context, tx catalog.Tx, names [4]string, found *row) err
 
 func (r *row) scan(from interface{ Scan(...any) error }) error {
 	var created, passwordSet, lastSignIn int64
-	err := from.Scan(&r.ID, &r.Name, &r.Disabled, &created, &passwordSet, &lastSignIn, &r.version, &r.iterations, &r.argon2id)
+	err := from.Scan(&r.ID, &r.Name, &r.Disabled, &created, &passwordSet, &lastSignIn, &r.version, &r.iterations, &r.RequireTLS, &r.hasSecret, &r.argon2id)
 	r.Created, r.PasswordSet, r.LastSignIn = fromMicros(created), fromMicros(passwordSet), fromMicros(lastSignIn)
 	return err
 }

@@ -19,6 +19,9 @@ type GuardOptions struct {
 	Remember time.Duration
 	// Remembered is how many verified passwords are remembered at most, and as many wrong ones. Zero means 65536.
 	Remembered int
+	// SecretOnly refuses a password in the clear for an account whose secret is kept for APOP and CRAM-MD5, with TLS or
+	// without: what proves knowledge without showing it shall not be shown another time (RFC 1939 §13).
+	SecretOnly bool
 	// Hashed is called each time that a password was checked the expensive way, which leaves the memory of a hash behind.
 	// It must not block. Nil means that nobody wants to know.
 	Hashed func()
@@ -36,6 +39,7 @@ type Guard struct {
 	start    time.Time
 	log      *slog.Logger
 	hashed   func()
+	secrets  bool // SecretOnly
 	throttle *throttle
 	memory   *memory
 	recorder *recorder
@@ -62,7 +66,7 @@ func NewGuard(dir *SQLDirectory, opt GuardOptions) *Guard {
 	}
 	start := opt.Now()
 	return &Guard{
-		dir: dir, now: opt.Now, start: start, log: opt.Log, hashed: opt.Hashed,
+		dir: dir, now: opt.Now, start: start, log: opt.Log, hashed: opt.Hashed, secrets: opt.SecretOnly,
 		throttle: newThrottle(opt.Throttle, start),
 		memory:   newMemory(opt.Remember, opt.Remembered),
 		recorder: newRecorder(dir.signedIn, opt.Log),
@@ -81,9 +85,9 @@ func (g *Guard) enter(at Attempt, user string) (name string, a attempt, err erro
 	return name, a, g.throttle.admit(g.now(), a)
 }
 
-// account returns the account that name means and that authz is allowed for: everybody may act as themselves only. For
-// others it returns no error and a zero row.
-func (g *Guard) account(ctx context.Context, name, authz string) (row, error) {
+// account returns the account that name means, if it may be signed in to over this connection and authz is allowed for it:
+// everybody may act as themselves only. For others it returns no error and a zero row.
+func (g *Guard) account(ctx context.Context, at Attempt, name, authz string) (row, error) {
 	if name == "" {
 		return row{}, nil
 	}
@@ -93,6 +97,9 @@ func (g *Guard) account(ctx context.Context, name, authz string) (row, error) {
 			err = nil
 		}
 		return row{}, err
+	}
+	if r.RequireTLS && !at.TLS {
+		return row{}, nil
 	}
 	if authz != "" {
 		if authz, err = NormalizeName(authz); err != nil || authz != name && authz != r.Name {
@@ -108,7 +115,10 @@ func (g *Guard) Password(ctx context.Context, at Attempt, authz, user, password 
 	if err != nil {
 		return Account{}, err
 	}
-	r, err := g.account(ctx, name, authz)
+	r, err := g.account(ctx, at, name, authz)
+	if g.secrets && r.hasSecret {
+		r = row{} // the same work and the same answer as for a stranger
+	}
 	if err == nil {
 		err = g.check(ctx, a, r, givenPassword(password))
 	}
@@ -181,7 +191,7 @@ func (g *Guard) Scram(ctx context.Context, at Attempt, authz, user, hash string)
 	if err != nil {
 		return sasl.ScramCredentials{}, Account{}, err
 	}
-	r, err := g.account(ctx, name, authz)
+	r, err := g.account(ctx, at, name, authz)
 	var keys sasl.ScramCredentials
 	if err == nil {
 		keys, err = g.dir.scramKeys(ctx, r.ID, h) // asked for a stranger, too: the same work
@@ -202,7 +212,7 @@ func (g *Guard) Secret(ctx context.Context, at Attempt, user string) ([]byte, Ac
 	if err != nil {
 		return nil, Account{}, err
 	}
-	r, err := g.account(ctx, name, "")
+	r, err := g.account(ctx, at, name, "")
 	var secret []byte
 	if err == nil {
 		secret, err = g.dir.secret(ctx, r.ID) // asked for a stranger, too: the same work
@@ -231,7 +241,7 @@ func (g *Guard) Result(ctx context.Context, at Attempt, user string, err error) 
 	}
 	var r row
 	if err == nil {
-		if r, err = g.account(ctx, name, ""); err == nil && r.ID == 0 {
+		if r, err = g.account(ctx, at, name, ""); err == nil && r.ID == 0 {
 			err = sasl.ErrCredentials // removed meanwhile
 		}
 	}

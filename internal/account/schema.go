@@ -25,22 +25,26 @@ var migrations = []catalog.Migration{
 		INSERT INTO account_ids (only_row, last_id) VALUES (1, 0);
 		CREATE TABLE account_keys (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
 	`},
+	{Number: 2, SQL: `ALTER TABLE accounts ADD COLUMN require_tls BIGINT NOT NULL DEFAULT 0;`},
 }
 
 const (
-	sqlColumns = `id, name, disabled, created, password_set, last_sign_in, version, iterations`
+	sqlColumns = `id, name, disabled, created, password_set, last_sign_in, version, iterations, require_tls`
 
-	sqlFind   = `SELECT ` + sqlColumns + `, argon2id FROM accounts WHERE name = ?`
-	sqlPage   = `SELECT ` + sqlColumns + `, '' FROM accounts WHERE name > ? ORDER BY name LIMIT ?`
+	sqlHasSecret = `CASE secret WHEN '' THEN 0 ELSE 1 END`
+
+	sqlFind   = `SELECT ` + sqlColumns + `, ` + sqlHasSecret + `, argon2id FROM accounts WHERE name = ?`
+	sqlPage   = `SELECT ` + sqlColumns + `, ` + sqlHasSecret + `, '' FROM accounts WHERE name > ? ORDER BY name LIMIT ?`
 	sqlSCRAM  = `SELECT scram_sha_1, scram_sha_256 FROM accounts WHERE id = ?`
 	sqlSecret = `SELECT secret FROM accounts WHERE id = ?`
 
 	sqlNextID      = `UPDATE account_ids SET last_id = last_id + 1 WHERE only_row = 1`
 	sqlLastID      = `SELECT last_id FROM account_ids WHERE only_row = 1`
-	sqlAdd         = `INSERT INTO accounts (` + sqlColumns + `, argon2id, scram_sha_1, scram_sha_256, secret) VALUES (?, ?, 0, ?, 0, 0, 0, 0, '', '', '', '')`
+	sqlAdd         = `INSERT INTO accounts (` + sqlColumns + `, argon2id, scram_sha_1, scram_sha_256, secret) VALUES (?, ?, 0, ?, 0, 0, 0, 0, 0, '', '', '', '')`
 	sqlSetPassword = `UPDATE accounts SET password_set = ?, version = version + 1, iterations = ?, argon2id = ?, scram_sha_1 = ?, scram_sha_256 = ?, secret = ? WHERE id = ?`
 	sqlRefresh     = `UPDATE accounts SET iterations = ?, argon2id = ?, scram_sha_1 = ?, scram_sha_256 = ? WHERE id = ? AND version = ?`
 	sqlSetDisabled = `UPDATE accounts SET disabled = ? WHERE name = ?`
+	sqlRequireTLS  = `UPDATE accounts SET require_tls = ? WHERE name = ?`
 	sqlRemove      = `DELETE FROM accounts WHERE id = ?`
 	sqlSignedIn    = `UPDATE accounts SET last_sign_in = ? WHERE id = ? AND last_sign_in < ?`
 

@@ -41,6 +41,9 @@ type POP3 struct {
 	APOP bool `toml:"apop" json:"apop"`
 	// Offer AUTH CRAM-MD5. Weak (MD5) and needs secrets kept in the clear.
 	CRAMMD5 bool `toml:"cram_md5" json:"cram_md5"`
+	// Refuse the password of an account whose secret is kept for APOP or CRAM-MD5, so that it never crosses the wire
+	// (RFC 1939, section 13).
+	SecretOnly bool `toml:"secret_only" json:"secret_only"`
 	// Answer the LAST command of RFC 1460.
 	Last bool `toml:"last" json:"last"`
 	// Say in CAPA which program and version this is.

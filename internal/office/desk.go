@@ -29,10 +29,11 @@ type deskSettings struct {
 	Domains       []string
 	Delimiter     string
 	APOP, CRAMMD5 bool
+	SecretOnly    bool
 }
 
 func deskSettingsOf(cfg *config.Config) deskSettings {
-	return deskSettings{cfg.SignIn, cfg.Domains, cfg.LMTP.RecipientDelimiter, cfg.POP3.APOP, cfg.POP3.CRAMMD5}
+	return deskSettings{cfg.SignIn, cfg.Domains, cfg.LMTP.RecipientDelimiter, cfg.POP3.APOP, cfg.POP3.CRAMMD5, cfg.POP3.SecretOnly}
 }
 
 // openDesk returns a desk for cfg: the former one if it fits. Each call wants a release.
@@ -46,7 +47,7 @@ func openDesk(ctx context.Context, cfg *config.Config, o *Office, former *genera
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{settings: settings, accounts: accounts, guard: newGuard(accounts, &cfg.SignIn, o)}
+	d := &desk{settings: settings, accounts: accounts, guard: newGuard(accounts, cfg, o)}
 	d.backend = popd.New(popd.Options{
 		Store: o.store(), SignIn: d.guard, SCRAM: settings.SignIn.SCRAM, Secret: settings.APOP || settings.CRAMMD5,
 	})
@@ -54,16 +55,17 @@ func openDesk(ctx context.Context, cfg *config.Config, o *Office, former *genera
 	return d, nil
 }
 
-func newGuard(accounts *account.SQLDirectory, cfg *config.SignIn, o *Office) *account.Guard {
+func newGuard(accounts *account.SQLDirectory, cfg *config.Config, o *Office) *account.Guard {
 	return account.NewGuard(accounts, account.GuardOptions{
 		Throttle: account.ThrottleOptions{
-			FreePerAddress: cfg.FreeFailuresPerAddress,
-			FreePerAccount: cfg.FreeFailuresPerAccount,
-			MaxDelay:       time.Duration(cfg.MaxDelay),
+			FreePerAddress: cfg.SignIn.FreeFailuresPerAddress,
+			FreePerAccount: cfg.SignIn.FreeFailuresPerAccount,
+			MaxDelay:       time.Duration(cfg.SignIn.MaxDelay),
 		},
-		Remember: cmpZero(time.Duration(cfg.Remember)),
-		Hashed:   o.memory.untidy,
-		Log:      o.log,
+		Remember:   cmpZero(time.Duration(cfg.SignIn.Remember)),
+		SecretOnly: cfg.POP3.SecretOnly,
+		Hashed:     o.memory.untidy,
+		Log:        o.log,
 	})
 }
 
