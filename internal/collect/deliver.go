@@ -158,7 +158,7 @@ func (f *fanOut) lasting() bool {
 type meter struct {
 	io.Reader
 	pace *pace
-	ctx  context.Context //nolint:containedctx // of the one message it reads
+	ctx  context.Context // of the one message it reads
 	told func(n int)
 }
 

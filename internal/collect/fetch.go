@@ -22,7 +22,7 @@ const (
 var errEmpty = errors.New("the server sent an empty message")
 
 // fetchAll fetches what the plan says, one after the other. lost says that the session is over.
-func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { //nolint:revive // the second result says more about the first
+func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the second result says more about the first
 	items := r.p.inOrder()
 	if len(items) == 0 {
 		return nil, false

@@ -134,7 +134,7 @@ func (k *killer) run(user string, step int, octet int64, after time.Duration) (s
 	}
 	err := cmd.Wait()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL { //nolint:forcetypeassert // on unix
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL { // on unix
 		return 0, sent.Load(), true
 	}
 	if err != nil {
@@ -276,7 +276,7 @@ func TestKilledAnywhere(t *testing.T) {
 			octet = 1 + (int64(i)*997)%octets // a prime: in time every octet
 			atOctet++
 		default:
-			after = time.Duration(rand.Float64() * float64(span)) //nolint:gosec // no secret
+			after = time.Duration(rand.Float64() * float64(span)) // no secret
 			atTime++
 		}
 		if _, _, killed := k.run(user, step, octet, after); killed {

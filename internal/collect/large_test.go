@@ -11,7 +11,7 @@ import (
 
 // A mailbox of 100,000 messages: what is in memory is the listing and what the journal knows, and a run that finds nothing
 // new writes nothing but its status.
-func TestLargeMailbox(t *testing.T) { //nolint:paralleltest // it measures the heap
+func TestLargeMailbox(t *testing.T) { // it measures the heap
 	messages := 100_000
 	if testing.Short() {
 		messages = 20_000
@@ -43,7 +43,7 @@ func TestLargeMailbox(t *testing.T) { //nolint:paralleltest // it measures the h
 	}
 	begun := time.Now()
 	rep := b.run()
-	each := int64(during.HeapAlloc-before.HeapAlloc) / int64(messages) //nolint:gosec // far below
+	each := int64(during.HeapAlloc-before.HeapAlloc) / int64(messages) // far below
 	t.Logf("%d messages, nothing new: %v, %d octets of heap per message", messages, time.Since(begun).Round(time.Millisecond), each)
 	if rep.Listed != messages || rep.Fetched != 0 || rep.New != 0 || saves != 0 {
 		t.Errorf("%+v, %d saves", rep, saves)

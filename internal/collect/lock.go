@@ -44,7 +44,7 @@ func lockFile(account, folder string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock of %s: %w", account, err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is an int
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // a descriptor is an int
 		_ = file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("%s: %w", account, ErrLocked)

@@ -275,5 +275,5 @@ func (s *Schedule) chance() float64 {
 	if s.Rand != nil {
 		return s.Rand()
 	}
-	return rand.Float64() //nolint:gosec // no secret
+	return rand.Float64() // no secret
 }

@@ -131,7 +131,7 @@ func connect(conn net.Conn, addr string) (net.Conn, error) {
 	}
 	limited := &io.LimitedReader{R: conn, N: maxHead}
 	r := bufio.NewReader(limited)
-	resp, err := http.ReadResponse(r, request) //nolint:bodyclose // a tunnel has no body
+	resp, err := http.ReadResponse(r, request) // a tunnel has no body
 	if err != nil {
 		return nil, fmt.Errorf("its answer cannot be understood: %w", err)
 	}
