@@ -1,10 +1,7 @@
 package storetest
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,35 +128,9 @@ func (b *crashBase) run(t *testing.T, script string, plan sysfault.Plan) (sysfau
 	if err := os.CopyFS(dir, os.DirFS(b.dir)); err != nil {
 		t.Fatal(err)
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := os.CreateTemp(t.TempDir(), "out")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	plan.Folder = dir
-	result, err := sysfault.Run(ctx, plan, exe, nil, &os.ProcAttr{
-		Env:   append(os.Environ(), childFolder+"="+dir, childScript+"="+script),
-		Files: []*os.File{nil, out, out},
-	})
-	if err != nil {
-		t.Fatalf("at %d: %v", plan.At, err)
-	}
-	said, err := io.ReadAll(io.NewSectionReader(out, 0, 1<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := bytes.Split(said, []byte("\n"))
-	var whole []string // a last line without an end was cut off
-	for _, line := range lines[:len(lines)-1] {
-		whole = append(whole, string(line))
-	}
-	return result, dir, whole
+	result, said := sysfault.Self(t, plan, childFolder+"="+dir, childScript+"="+script)
+	return result, dir, said
 }
 
 // dryRun breaks nothing, and sees that what was acknowledged had been synced.

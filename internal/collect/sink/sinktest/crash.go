@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/faultfs/sysfault"
@@ -184,31 +183,9 @@ func (h Harness) run(t *testing.T, kind string, plan sysfault.Plan) (sysfault.Re
 		t.Fatal(err)
 	}
 	h.close(t, s)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := os.CreateTemp(parent, "out")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	plan.Folder = dir
-	result, err := sysfault.Run(ctx, plan, exe, nil, &os.ProcAttr{
-		Env:   append(os.Environ(), childFolder+"="+dir, childKind+"="+kind),
-		Files: []*os.File{nil, out, out},
-	})
-	if err != nil {
-		t.Fatalf("at %d: %v", plan.At, err)
-	}
-	said, err := io.ReadAll(io.NewSectionReader(out, 0, 1<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(string(said), "\n")
-	return result, dir, lines[:len(lines)-1] // a last line without an end was cut off
+	result, said := sysfault.Self(t, plan, childFolder+"="+dir, childKind+"="+kind)
+	return result, dir, said
 }
 
 // audit does what the collector does after a crash, and counts.
