@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/postamt/postamt/internal/collect"
@@ -120,5 +121,44 @@ func TestOneRunAtATime(t *testing.T) {
 	}
 	if _, err := collect.Run(t.Context(), b.account, other); err != nil {
 		t.Errorf("after the first run: %v", err)
+	}
+}
+
+// A program that is being started has a copy of every descriptor until its exec. That must not keep the lock.
+func TestLockIsGivenUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, messages(1))
+	b.opt.LockFolder = filepath.Join(t.TempDir(), "locks")
+	copies := 0
+	b.sink.commit = func(collect.Letter) error {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("no /proc here to find the lock's descriptor in")
+		}
+		for _, e := range entries {
+			if path, err := os.Readlink("/proc/self/fd/" + e.Name()); err != nil || filepath.Dir(path) != b.opt.LockFolder {
+				continue
+			}
+			fd, err := strconv.Atoi(e.Name())
+			if err != nil {
+				return err
+			}
+			copied, err := syscall.Dup(fd)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { _ = syscall.Close(copied) })
+			copies++
+		}
+		return nil
+	}
+	b.run()
+	if copies == 0 {
+		t.Fatal("no descriptor of the lock was found")
+	}
+	other := b.opt
+	other.Journal = newJournal(t)
+	if _, err := collect.Run(t.Context(), b.account, other); err != nil {
+		t.Errorf("after the run, with a copy of its descriptor open: %v", err)
 	}
 }

@@ -30,6 +30,8 @@ func (j *Journal) lock(account, folder string) (unlock func(), err error) {
 		defer j.mu.Unlock()
 		delete(j.running, account)
 		if file != nil {
+			// Closing alone is not enough: a program that is being started has our descriptors, too, until its exec.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 			_ = file.Close()
 		}
 	}, nil

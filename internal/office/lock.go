@@ -49,6 +49,13 @@ func lockData(data string) (*os.File, error) {
 	return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 }
 
+// unlockData gives the lock up. Closing alone is not enough: a program that is being started has our descriptors, too,
+// until its exec.
+func unlockData(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	_ = f.Close()
+}
+
 func writePID(f *os.File) error {
 	_, err := fmt.Fprintln(f, os.Getpid())
 	return err

@@ -227,6 +227,6 @@ func (o *Office) release() {
 		}
 	}
 	if o.lock != nil {
-		_ = o.lock.Close()
+		unlockData(o.lock)
 	}
 }

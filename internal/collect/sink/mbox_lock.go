@@ -15,7 +15,7 @@ import (
 
 // lockMbox takes both locks that programs on Unix respect: the lock of the file, and a file of the same name with
 // ".lock". In a folder where the second cannot be made, such as a mail spool of the system, the first has to do.
-// Closing f gives up the first, unlock the second: it must be called before.
+// unlock gives both up; it must be called before f is closed.
 func lockMbox(ctx context.Context, f *os.File, path string) (unlock func(), err error) {
 	dot := path + ".lock"
 	for {
@@ -27,7 +27,10 @@ func lockMbox(ctx context.Context, f *os.File, path string) (unlock func(), err 
 			return nil, err
 		}
 		if busy == "" {
-			return func() { _ = os.Remove(dot) }, nil
+			return func() {
+				_ = os.Remove(dot)
+				_ = lockFile(f, unix.F_UNLCK) // a program that is being started has a copy of f until its exec
+			}, nil
 		}
 		select {
 		case <-ctx.Done():
