@@ -164,6 +164,10 @@ func TestSinks(t *testing.T) {
 		t.Parallel()
 		sinktest.Run(t, sinktest.Harness{Open: openServer(true), Read: readFolder})
 	})
+	t.Run("gmail", func(t *testing.T) {
+		t.Parallel()
+		sinktest.Run(t, sinktest.Harness{Open: openGmail, Read: readFolder, Exact: true})
+	})
 	t.Run("smtp", func(t *testing.T) {
 		t.Parallel()
 		sinktest.Run(t, sinktest.Harness{Open: openServer(false), Read: readFolder})
