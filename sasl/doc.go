@@ -1,5 +1,6 @@
 // Package sasl has the mechanisms of the Simple Authentication and Security Layer (RFC 4422) that mail uses, both ends,
-// one file each: PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256 and their -PLUS forms; and the digest of POP3's APOP.
+// one file each: PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, SCRAM-SHA-256 and their -PLUS forms, OAUTHBEARER and XOAUTH2; and the
+// digest of POP3's APOP.
 //
 // Server mechanisms never see where accounts are kept: each takes a function that looks up or checks what it needs.
 // A Server or Client is one exchange: it takes decoded messages and returns messages to be encoded, and the protocol
@@ -14,7 +15,7 @@
 // # Standards
 //
 // RFC 4616 (PLAIN), draft-murchison-sasl-login (LOGIN), RFC 2195 (CRAM-MD5), RFC 5802 and RFC 7677 (SCRAM), RFC 5929
-// and RFC 9266 (channel bindings), RFC 4013 (SASLprep), RFC 1939 §7 (APOP).
+// and RFC 9266 (channel bindings), RFC 7628 (OAUTHBEARER), developers.google.com/gmail/imap/xoauth2-protocol (XOAUTH2), RFC 4013 (SASLprep), RFC 1939 §7 (APOP).
 //
 // # Compatibility
 //

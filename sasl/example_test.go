@@ -67,6 +67,25 @@ func ExampleNewLoginClient() {
 	// Output: tim tanstaaftanstaaf
 }
 
+// A server refuses a token, and the client learns why.
+func ExampleNewOAuthBearerClient() {
+	server := sasl.NewOAuthBearerServer(func(b sasl.Bearer) (string, error) {
+		return "", &sasl.TokenError{Status: "insufficient_scope", Scope: "https://mail.example.com/pop"}
+	})
+	client := sasl.NewOAuthBearerClient(sasl.Bearer{User: "tim@example.com", Token: "an-access-token", Host: "pop.example.com", Port: 995})
+	mech, message, err := client.Start()
+	for done := false; !done && err == nil; {
+		if message, done, err = server.Next(message); err == nil {
+			message, err = client.Next(message)
+		}
+	}
+	fmt.Println(mech, err != nil)
+	fmt.Println(client.Refused())
+	// Output:
+	// OAUTHBEARER true
+	// sasl: the server refused the token (insufficient_scope), it asks for the scope "https://mail.example.com/pop"
+}
+
 func ExampleSelectMechanism() {
 	offered := []string{"PLAIN", "SCRAM-SHA-256"}
 	fmt.Println(sasl.SelectMechanism(offered, sasl.SelectOptions{TLS: true}))

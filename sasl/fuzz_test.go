@@ -17,6 +17,8 @@ func FuzzServers(f *testing.F) {
 	f.Add("\x00tim\x00tanstaaf")
 	f.Add("\ntim\ntanstaaf")
 	f.Add("\n" + cramAnswer)
+	f.Add(rfcBearer + "\n\x01")
+	f.Add("\n" + googleXOAuth2 + "\n")
 	f.Add("p=tls-exporter,a=boss,n=us=2Cer,r=abc,x=y")
 	cred, err := sasl.DeriveScramCredentials(sasl.SHA256, "pencil", []byte("salt"), 4096)
 	if err != nil {
@@ -30,6 +32,8 @@ func FuzzServers(f *testing.F) {
 			sasl.NewPlainServer(refuse),
 			sasl.NewLoginServer(func(user, pass string) error { return refuse("", user, pass) }),
 			sasl.NewCRAMMD5Server("<another@challenge>", secretOfTim),
+			sasl.NewOAuthBearerServer(func(b sasl.Bearer) (string, error) { return b.User, refuse("", b.User, b.Token) }),
+			sasl.NewXOAuth2Server(func(b sasl.Bearer) (string, error) { return b.User, refuse("", b.User, b.Token) }),
 			sasl.NewScramServer(sasl.SHA256, sasl.ScramServerOptions{Lookup: lookup, Nonce: nonce}),
 			sasl.NewScramServer(sasl.SHA256, sasl.ScramServerOptions{
 				Lookup: lookup, Nonce: nonce, PlusOffered: true,
@@ -68,6 +72,8 @@ func FuzzClients(f *testing.F) {
 	}
 	f.Add(cramChallenge)
 	f.Add("Username:\nPassword:\nmore")
+	f.Add(`{"status":"invalid_token","scope":"mail","openid-configuration":"https://example.com/"}` + "\n{}")
+	f.Add(`{"status":400,"scope":["a"]}`)
 	f.Add("r=abcdef,s=AAAA,i=4096,x=y\nv=AAAA,x=y")
 	f.Add("r=abcdef,s=AAAA,i=4096\ne=other-error")
 	f.Fuzz(func(t *testing.T, in string) {
@@ -79,6 +85,8 @@ func FuzzClients(f *testing.F) {
 			sasl.NewPlainClient("", "user", "pencil"),
 			sasl.NewLoginClient("user", "pencil"),
 			sasl.NewCRAMMD5Client("user", "pencil"),
+			sasl.NewOAuthBearerClient(sasl.Bearer{User: "user", Token: "pencil"}),
+			sasl.NewXOAuth2Client(sasl.Bearer{User: "user", Token: "pencil"}),
 		} {
 			if _, _, err := c.Start(); err != nil {
 				t.Fatal(err)
@@ -95,6 +103,9 @@ func FuzzClients(f *testing.F) {
 					t.Fatalf("%T answered %d octets to %d", c, len(resp), len(msg))
 				}
 				failed = failed || err != nil
+			}
+			if b, ok := c.(*sasl.BearerClient); ok && b.Refused() != nil && (strings.Contains(b.Refused().Error(), "pencil") || len(b.Refused().Error()) > 4000) {
+				t.Fatalf("error %q", b.Refused())
 			}
 		}
 		if scramClient.Verified() && !strings.Contains(in, "v=") {
@@ -114,6 +125,12 @@ func TestErrorsHaveNoSecrets(t *testing.T) {
 			return sasl.NewLoginServer(func(u, p string) error { return refuse("", u, p) })
 		},
 		"CRAM-MD5": func() sasl.Server { return sasl.NewCRAMMD5Server(cramChallenge, secretOfTim) },
+		"OAUTHBEARER": func() sasl.Server {
+			return sasl.NewOAuthBearerServer(func(b sasl.Bearer) (string, error) { return "", refuse("", b.User, b.Token) })
+		},
+		"XOAUTH2": func() sasl.Server {
+			return sasl.NewXOAuth2Server(func(b sasl.Bearer) (string, error) { return "", refuse("", b.User, b.Token) })
+		},
 		"SCRAM": func() sasl.Server {
 			return sasl.NewScramServer(sasl.SHA256, sasl.ScramServerOptions{Lookup: fakeLookup})
 		},
@@ -122,6 +139,7 @@ func TestErrorsHaveNoSecrets(t *testing.T) {
 			secret, secret + "\x00", "\x00" + secret + "\x00" + secret, "\x00user\x00" + secret + "\x00",
 			"\x00" + secret + "\xff\x00" + secret, secret + ",,n=x,r=y", "n,,n=" + secret + ",r=\x00", "n,,n=" + secret + "=,r=x",
 			"n,a=" + secret + "=,n=x,r=y", secret + " " + secret,
+			"n,,\x01auth=Bearer " + secret + "\x01\x01", "user=u\x01auth=Bearer " + secret + "\x01\x01", "user=" + secret + "\x01" + secret,
 		} {
 			exchange := s()
 			for range 3 {

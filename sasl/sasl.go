@@ -14,6 +14,8 @@ const (
 	ScramSHA1Plus   = "SCRAM-SHA-1-PLUS"
 	ScramSHA256     = "SCRAM-SHA-256"
 	ScramSHA256Plus = "SCRAM-SHA-256-PLUS"
+	OAuthBearer     = "OAUTHBEARER"
+	XOAuth2         = "XOAUTH2" // never registered
 )
 
 // Limits of what this package accepts from the other end, in octets. They are this package's own: the RFCs set none.
