@@ -41,6 +41,7 @@ var rules = []struct {
 	{"internal/collect", []string{"internal/catalog", "golang.org/x/sys/unix"}, "the collector's rules and journal know no protocol and no kind of sink"},
 	{"internal/collect/pop3source", []string{"internal/collect", "pop3", "pop3/pop3client", "sasl"}, "a source joins one protocol with the collector"},
 	{"internal/collect/secret", []string{}, "where passwords come from"},
+	{"internal/keyring", []string{"github.com/zalando/go-keyring/secret_service"}, "the only package that knows keyrings"},
 	{"internal/collect/sink", []string{"internal/collect", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},
 	{"internal/proxy", []string{}, "std only"},
 	{"internal/config", []string{"github.com/BurntSushi/toml"}, "the configuration knows nothing of what is configured"},
