@@ -17,7 +17,7 @@ const maxRounds = 20
 // shows reports whether a mechanism shows a secret to whoever can read the connection.
 func shows(mech string) bool {
 	switch mech {
-	case sasl.Plain, sasl.Login, "OAUTHBEARER", "XOAUTH2":
+	case sasl.Plain, sasl.Login, sasl.OAuthBearer, sasl.XOAuth2:
 		return true
 	}
 	return false
@@ -26,8 +26,9 @@ func shows(mech string) bool {
 // Auth signs in with a SASL mechanism of the caller's choice (RFC 5034). The initial response goes on the command's line if
 // it fits, the server announces SASL and Options do not forbid it; else it waits for the server's first challenge.
 //
-// PLAIN, LOGIN, OAUTHBEARER and XOAUTH2 are refused with ErrCleartext without verified TLS, unless Options.AllowCleartext
-// is set. If client is a sasl.MutualClient, success without the server's proof is ErrServerProof and ends the session.
+// PLAIN and LOGIN are refused with ErrCleartext without verified TLS, unless Options.AllowCleartext is set; OAUTHBEARER and
+// XOAUTH2 even then. LoginToken chooses between those two. If client is a sasl.MutualClient, success without the server's
+// proof is ErrServerProof and ends the session.
 func (c *Client) Auth(ctx context.Context, client sasl.Client) error {
 	if c.signedIn {
 		return fmt.Errorf("pop3client: sign in: %w: already signed in", ErrState)
@@ -79,7 +80,7 @@ func (c *Client) checkMechanism(mech string) error {
 		return fmt.Errorf("pop3client: AUTH: %w: %.30q is no mechanism's name (RFC 4422 §3.1)", ErrArgument, mech)
 	case strings.HasSuffix(mech, "-PLUS") && c.bound:
 		return fmt.Errorf("pop3client: AUTH %s: %w: another try with channel binding needs a new connection", mech, ErrState)
-	case shows(mech) && !c.secure && !c.opt.AllowCleartext:
+	case shows(mech) && !c.secure && (isToken(mech) || !c.opt.AllowCleartext):
 		return fmt.Errorf("pop3client: AUTH %s: %w", mech, ErrCleartext)
 	}
 	return nil
@@ -96,7 +97,7 @@ func (c *Client) exchange(client sasl.Client, pending []byte, tried bool) (bool,
 		switch {
 		case notStatus == nil && !ok:
 			c.end()
-			return tried, parseError(text)
+			return tried, tokenRefused(client, parseError(text))
 		case notStatus == nil && pending == nil:
 			return true, c.accepted(client)
 		case notStatus != nil && (len(line) == 0 || line[0] != '+'):
