@@ -35,8 +35,12 @@ for s in login check drain drain-pipelined top; do
   load -scenario $s $pop3s -expect 30 -verify
   load -scenario $s $pop3 -stls -expect 30 -verify
 done
-load -scenario check -pipeline $pop3 -expect 30 -verify
+load -scenario check -pipeline $pop3 -expect 30 -verify -warm
 load -scenario idle -conns 50 -hold 200ms $pop3 -preauth
+load -scenario held -conns 4 -duration 300ms $pop3 -user d%d -busy 2 -busy-user s%d -verify -warm
 load -scenario tls-handshake -addr 127.0.0.1:31115
+load -scenario delete $pop3 -expect 30
+load -scenario check $pop3 -expect 0 # and they stay deleted
 kill -TERM $pid; wait $pid
+go run ./soak -postamt "$w/postamt" -dir "$(mktemp -d -p "$w")" -duration 5s -every 1s -accounts 10 -idle 20
 echo "bench smoke: every reply was right"

@@ -105,8 +105,14 @@ func (s *soak) pickUp(ctx context.Context) {
 		weight int
 		run    func(*visit) error
 	}{
-		{40, (*visit).poll}, {30, (*visit).fetch}, {12, (*visit).fetchAndDelete}, {4, (*visit).dropWithMarks},
-		{3, (*visit).cutQuit}, {3, (*visit).reset}, {3, (*visit).second}, {5, (*visit).pipelined},
+		{40, (*visit).poll},
+		{30, (*visit).fetch},
+		{12, (*visit).fetchAndDelete},
+		{4, (*visit).dropWithMarks},
+		{3, (*visit).cutQuit},
+		{3, (*visit).reset},
+		{3, (*visit).second},
+		{5, (*visit).pipelined},
 	}
 	total := 0
 	for _, k := range kinds {

@@ -117,8 +117,8 @@ func (r *Report) String() string {
 	for _, f := range r.Flat {
 		fmt.Fprintf(&b, "| %s | %.1f | %.1f | %.1f |\n", f.What, f.Second, f.Last, f.Allowed)
 	}
-	fmt.Fprintf(&b, "\nbefore the load and after it: %d and %d goroutines, %d and %d descriptors, %.1f and %.1f MiB PSS\n",
-		r.Before.Goroutines, r.After.Goroutines, r.Before.Descriptors, r.After.Descriptors, float64(r.Before.PSS)/1024, float64(r.After.PSS)/1024)
+	fmt.Fprintf(&b, "\nbefore the load and after it: %d and %d goroutines, %d and %d descriptors\n",
+		r.Before.Goroutines, r.After.Goroutines, r.Before.Descriptors, r.After.Descriptors)
 	for _, f := range r.Faults {
 		fmt.Fprintf(&b, "FAULT: %s\n", f)
 	}
