@@ -85,7 +85,7 @@ func TestLoginToken(t *testing.T) {
 			if test.change != nil {
 				test.change(opt)
 			}
-			script := pop3test.Script{pop3test.StartTLS(config)}.Then(pop3test.Dialogue("S: +OK\n" + test.dialogue).Then(pop3test.MayHangUp(), pop3test.ExpectHangUp())...)
+			script := pop3test.Script{pop3test.StartTLS(config)}.Then(pop3test.Dialogue("S: +OK\n"+test.dialogue).Then(pop3test.MayHangUp(), pop3test.ExpectHangUp())...)
 			opt.DialContext = pop3test.NewScriptedPeer(t, script...).DialTCP
 			c, err := pop3client.Dial(t.Context(), host, opt)
 			if err != nil {
