@@ -42,5 +42,5 @@ load -scenario tls-handshake -addr 127.0.0.1:31115
 load -scenario delete $pop3 -expect 30
 load -scenario check $pop3 -expect 0 # and they stay deleted
 kill -TERM $pid; wait $pid
-go run ./soak -postamt "$w/postamt" -dir "$(mktemp -d -p "$w")" -duration 5s -every 1s -accounts 10 -idle 20
+go run ./soak -postamt "$w/postamt" -dir "$(mktemp -d -p "$w")" -duration 5s -every 1s -accounts 10 -idle 20 -port 31120
 echo "bench smoke: every reply was right"
