@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,7 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 // begin notes the attempt ahead, so that a message that kills the whole process is counted, too.
 func (r *run) begin(it *item) {
 	if e := it.entry; e != nil {
+		it.again = e.phase == phaseDelivering
 		e.phase, e.tried = phaseDelivering, r.p.now.Unix()
 		e.attempts++
 		r.p.memory.touch(e)
@@ -101,6 +103,12 @@ func (r *run) fail(it *item, err error) {
 // fetch fetches one message. A *MessageError is about the message alone; any other error ends the session.
 func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 	r.step("retrieve")
+	letter := Letter{Account: r.account.Name, UID: it.UID, Date: it.Date, Flags: it.Flags}
+	if s, ok := r.p.session.(Enveloper); ok {
+		if letter.Sender, letter.Recipients, err = s.Envelope(ctx, it.Remote); err != nil {
+			return err
+		}
+	}
 	body, err := r.p.session.Retrieve(ctx, it.Remote)
 	if err != nil {
 		return err
@@ -122,7 +130,14 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 	if done, err := r.settleUnfetched(ctx, it, id, start[:n]); err != nil || done {
 		return errors.Join(err, r.skipRest(m, it, buf))
 	}
-	return r.deliver(ctx, it, id, start, m, buf)
+	letter.Header = start[:n]
+	if letter.Date.IsZero() {
+		letter.Date = id.date
+	}
+	if letter.Sender == "" {
+		letter.Sender = id.sender
+	}
+	return r.deliver(ctx, it, letter, start, m, buf)
 }
 
 // knows reports whether the message turned out to be one that is settled. Else it has an entry afterwards.
@@ -136,6 +151,7 @@ func (r *run) knows(it *item, id identity) bool {
 	if it.unsure || e == nil {
 		before := it.entry
 		if it.entry = m.find(id, it.Remote); it.entry != nil {
+			it.again = it.again && before == it.entry || before != it.entry && it.entry.phase == phaseDelivering
 			if it.entry.uid != it.UID {
 				r.p.renumbered++
 			}
@@ -216,13 +232,13 @@ func (r *run) skipRest(m *meter, it *item, buf []byte) error {
 	return err
 }
 
-func (r *run) deliver(ctx context.Context, it *item, id identity, start []byte, m *meter, buf []byte) error {
+// deliver gives the message to the sinks. start is its beginning, which was read already.
+func (r *run) deliver(ctx context.Context, it *item, letter Letter, start []byte, m *meter, buf []byte) error {
 	e := it.entry
 	r.step("begin")
 	now := r.opt.now()
-	f := beginAll(ctx, r.account.Sinks, e.sinks, Letter{
-		Key: e.key, Account: r.account.Name, UID: it.UID, Sender: id.sender, Received: now,
-	})
+	letter.Key, letter.Received, letter.Again = e.key, now, it.again
+	f := beginAll(ctx, r.account.Sinks, e.sinks, letter)
 	defer f.abort()
 	if r.rules.Trace {
 		_, _ = f.Write([]byte(r.traceLine(e.key, now)))
@@ -266,8 +282,8 @@ func (r *run) traceLine(key string, now time.Time) string {
 		host = "localhost"
 	}
 	clean := strings.NewReplacer("\r", "", "\n", "", "(", "", ")", "", ";", "")
-	return fmt.Sprintf("Received: from %s by %s with POP3 id %s\r\n\t(account %s); %s\r\n",
-		clean.Replace(r.fromHost()), clean.Replace(host), key, clean.Replace(r.account.Name), now.Format(time.RFC1123Z))
+	return fmt.Sprintf("Received: from %s by %s with %s id %s\r\n\t(account %s); %s\r\n",
+		clean.Replace(r.fromHost()), clean.Replace(host), cmp.Or(r.p.session.Info().Protocol, "POP3"), key, clean.Replace(r.account.Name), now.Format(time.RFC1123Z))
 }
 
 func (r *run) fromHost() string {

@@ -37,4 +37,15 @@ type Letter struct {
 	UID      string // at the source
 	Sender   string // envelope sender if known, else empty
 	Received time.Time
+	// Date is when the message came to the source, or else what its Date field says; zero if neither is known.
+	Date time.Time
+	// Flags are the marks that it has at the source, as in Remote.
+	Flags string
+	// Again: it was tried before, and may be in the sink already, because that try did not come to its end.
+	Again bool
+	// Recipients are those of the envelope, if the source knows them apart from the header.
+	Recipients []string
+	// Header is the header with the empty line, as it came, at most its first 256 KiB. It is written, too; it may be read
+	// until Begin returns.
+	Header []byte
 }

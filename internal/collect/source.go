@@ -38,6 +38,13 @@ type Session interface {
 	Close() error
 }
 
+// An Enveloper is a Session that can tell who sent a message to whom apart from its header. Envelope is called before
+// Retrieve of the same message. sender is empty if it is not known, and so are recipients. A *MessageError says that this
+// message cannot be had; after any other error the session is over.
+type Enveloper interface {
+	Envelope(ctx context.Context, m Remote) (sender string, recipients []string, err error)
+}
+
 // An Op is what Prepare announces.
 type Op uint8
 
@@ -56,6 +63,8 @@ type SessionInfo struct {
 	// be left there: what was retrieved is removed when the session is finished.
 	Expires    bool
 	ExpireDays int
+	// Protocol is the source's name in trace lines. Default: POP3.
+	Protocol string
 }
 
 // A Remote is a message in a listing.
@@ -63,4 +72,8 @@ type Remote struct {
 	Num  int    // message-number of this session
 	UID  string // unique-id; empty if the server gives none
 	Size int64  // octets as the server says, which may be wrong; -1 if it does not say
+	// Date is when it came to the source, and Flags what it is marked with there, as IMAP writes them (`\Seen \Answered`);
+	// zero and empty where the source knows no such thing.
+	Date  time.Time
+	Flags string
 }

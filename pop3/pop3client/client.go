@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 
 	"github.com/postamt/postamt/internal/wire"
@@ -125,7 +126,8 @@ func (c *Client) protocolError(line []byte, err error) error {
 
 // command sends one command without arguments or with numbers and reads its status line.
 func (c *Client) command(ctx context.Context, verb string, nums ...int) ([]byte, error) {
-	if err := c.begin(ctx, verb); err != nil {
+	op, _, _ := strings.Cut(verb, " ") // an Extension has its arguments behind it
+	if err := c.begin(ctx, op); err != nil {
 		return nil, err
 	}
 	c.compose(verb, nums...)

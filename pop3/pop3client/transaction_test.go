@@ -64,6 +64,16 @@ var do = map[string]func(ctx context.Context, c *pop3client.Client) (string, err
 		b, err := io.ReadAll(m)
 		return fmt.Sprintf("%q", b), err
 	},
+	"*ENV 1": func(ctx context.Context, c *pop3client.Client) (string, error) {
+		var out []string
+		for line, err := range c.Extension(ctx, "*ENV 1") {
+			if err != nil {
+				return "", err
+			}
+			out = append(out, line)
+		}
+		return fmt.Sprintf("%q", out), nil
+	},
 	"CAPA": func(ctx context.Context, c *pop3client.Client) (string, error) {
 		capa, err := c.Capa(ctx)
 		var out []string
@@ -128,6 +138,8 @@ func TestCommands(t *testing.T) {
 		{"server that knows no CR", "RETR 1", "+OK\na\n..b\n.\n", `-1 "a\n.b\n"`},
 		{"long line (C-008)", "RETR 1", "+OK\r\n" + long + long + long + "\r\n.\r\n", `-1 "` + long + long + long + `\r\n"`},
 		{"header", "TOP 1 0", "+OK\r\nSubject: a\r\n\r\n.\r\n", `"Subject: a\r\n\r\n"`},
+
+		{"command of somebody else's", "*ENV 1", "+OK\r\n..a\r\n\r\nb c\r\n.\r\n", `[".a" "" "b c"]`},
 
 		{"capabilities (C-026)", "CAPA", "+OK list\r\ntOp\r\nX-FOO a b\r\n\r\nEXPIRE 5 USER\r\n.\r\n", "TOP;X-FOO a b;EXPIRE 5 USER"},
 		{"no capabilities", "CAPA", "+OK\r\n.\r\n", ""},
@@ -230,6 +242,7 @@ func TestNonsense(t *testing.T) {
 		{"endless line in a listing", "UIDL", "+OK\r\n1 " + strings.Repeat("x", 100_000) + "\r\n.\r\n", true},
 		{"endless listing", "LIST", "+OK\r\n" + strings.Repeat("1 1\r\n", 100_000) + ".\r\n", true},
 		{"endless capabilities", "CAPA", "+OK\r\n" + strings.Repeat("X-A\r\n", 100_000) + ".\r\n", true},
+		{"endless answer", "*ENV 1", "+OK\r\n" + strings.Repeat("x\r\n", 100_000) + ".\r\n", true},
 		{"endless message", "RETR 1", "+OK\r\n" + strings.Repeat("x\r\n", 100_000) + ".\r\n", true},
 		{"endless header", "TOP 1 0", "+OK\r\n" + strings.Repeat("x\r\n", 100_000) + ".\r\n", true},
 	} {
@@ -272,12 +285,21 @@ func TestArguments(t *testing.T) {
 		"TOP 1 -1":  second(c.Top(ctx, 1, -1)),
 		"LIST 0":    second(c.Size(ctx, 0)),
 		"UIDL 0":    second(c.UID(ctx, 0)),
+		"two lines": extension(ctx, c, "*ENV 1\r\nDELE 1"),
+		"nothing":   extension(ctx, c, ""),
+		"too long":  extension(ctx, c, "*ENV "+strings.Repeat("1", 250)),
 	} {
 		if !errors.Is(err, pop3client.ErrArgument) {
 			t.Errorf("%s: error %v, want ErrArgument", name, err)
 		}
 	}
 	c.Close()
+}
+
+func extension(ctx context.Context, c *pop3client.Client, command string) (err error) {
+	for _, err = range c.Extension(ctx, command) {
+	}
+	return err
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -25,6 +25,8 @@ type Options struct {
 	Cleartext bool
 	// APOP signs in with APOP and nothing else.
 	APOP bool
+	// SDPS asks for the envelope of each message with *ENV, as servers of Demon's SDPS know it: see collect.Enveloper.
+	SDPS bool
 	// Client are further options: trust, proxy, timeouts, limits, mechanisms. Security and AllowCleartext follow from the
 	// options above.
 	Client pop3client.Options
@@ -116,6 +118,9 @@ func (s *Source) Open(ctx context.Context) (collect.Session, error) {
 	capa, err := c.Capa(ctx)
 	if err != nil && !errors.Is(err, pop3client.ErrNoCapa) {
 		return nil, errors.Join(classify(err, nil), ignoreClosed(c.Close()))
+	}
+	if s.opt.SDPS {
+		return sdpsSession{newSession(c, capa)}, nil
 	}
 	return newSession(c, capa), nil
 }
