@@ -22,8 +22,8 @@ func (s *passwordSource) flags(cmd *cobra.Command) {
 // one refuses a command line that names more than one source.
 func (s *passwordSource) one(cmd *cobra.Command) error {
 	var given []string
-	for _, name := range []string{"generate", "no-password", "password-stdin"} {
-		if f := cmd.Flags().Lookup(name); f != nil && f.Value.String() == "true" {
+	for _, name := range []string{"from", "generate", "no-password", "password-stdin"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() != "false" {
 			given = append(given, "--"+name)
 		}
 	}
@@ -46,16 +46,30 @@ func (s *passwordSource) get(a *app, name string) (string, error) {
 func newAccountAdd(a *app) *cobra.Command {
 	var source passwordSource
 	var none bool
+	var from string
 	cmd := &cobra.Command{
-		Use:   "add NAME",
+		Use:   "add NAME | --from FILE",
 		Short: "Add an account; asks for its password",
 		Long: `Add makes an account and its maildrop. NAME is what people sign in with: a local part ("bob") or a whole
-address ("bob@example.com"). Case does not matter.`,
-		Example: "  postamt account add bob\n  postamt account add --generate bob@example.com\n  pass show bob | postamt account add --password-stdin bob",
-		Args:    exactly("NAME"),
+address ("bob@example.com"). Case does not matter.
+
+With --from it makes many at once, of a file with lines NAME:HASH. HASH is argon2id in the PHC string format
+($argon2id$v=19$...), or empty for an account that nobody can sign in to. Lines of Dovecot's passwd-file with
+{ARGON2ID} are taken as they are; empty lines and those that begin with # are left out. If a line is wrong, nothing
+is added. Accounts that exist are left as they are, so it is safe to run again.`,
+		Example: "  postamt account add bob\n  postamt account add --generate bob@example.com\n  pass show bob | postamt account add --password-stdin bob\n  postamt account add --from /etc/dovecot/users",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if from != "" {
+				return noArgs(cmd, args)
+			}
+			return exactly("NAME")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := source.one(cmd); err != nil {
 				return err
+			}
+			if from != "" {
+				return a.addFrom(cmd.Context(), from)
 			}
 			if _, err := account.NormalizeName(args[0]); err != nil {
 				return err
@@ -91,5 +105,6 @@ address ("bob@example.com"). Case does not matter.`,
 	}
 	source.flags(cmd)
 	cmd.Flags().BoolVar(&none, "no-password", false, "set none: mail is taken in, nobody can sign in")
+	cmd.Flags().StringVar(&from, "from", "", "add the accounts of a `file` with lines NAME:HASH")
 	return cmd
 }

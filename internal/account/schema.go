@@ -41,6 +41,8 @@ const (
 	sqlNextID      = `UPDATE account_ids SET last_id = last_id + 1 WHERE only_row = 1`
 	sqlLastID      = `SELECT last_id FROM account_ids WHERE only_row = 1`
 	sqlAdd         = `INSERT INTO accounts (` + sqlColumns + `, argon2id, scram_sha_1, scram_sha_256, secret) VALUES (?, ?, 0, ?, 0, 0, 0, 0, 0, '', '', '', '')`
+	sqlTakeIDs     = `UPDATE account_ids SET last_id = last_id + ? WHERE only_row = 1`
+	sqlAddHashed   = `INSERT INTO accounts (` + sqlColumns + `, argon2id, scram_sha_1, scram_sha_256, secret) VALUES (?, ?, 0, ?, ?, 0, ?, 0, 0, ?, '', '', '') ON CONFLICT (name) DO NOTHING`
 	sqlSetPassword = `UPDATE accounts SET password_set = ?, version = version + 1, iterations = ?, argon2id = ?, scram_sha_1 = ?, scram_sha_256 = ?, secret = ? WHERE id = ?`
 	sqlRefresh     = `UPDATE accounts SET iterations = ?, argon2id = ?, scram_sha_1 = ?, scram_sha_256 = ? WHERE id = ? AND version = ?`
 	sqlSetDisabled = `UPDATE accounts SET disabled = ? WHERE name = ?`
