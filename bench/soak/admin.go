@@ -22,7 +22,7 @@ func containsLine(text []byte, prefix string) bool {
 
 // reload changes the configuration again and again: an address comes and goes. A session that came in by it stays.
 func (s *soak) reload(ctx context.Context) {
-	for pause(ctx, s.think(4*time.Second)) {
+	for pause(ctx, s.think(2*time.Second)) {
 		s.try("reload", func() error {
 			if err := s.d.configure(true); err != nil {
 				return err
