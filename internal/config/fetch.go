@@ -27,8 +27,9 @@ type Fetch struct {
 	// User name, if it does not stand in url.
 	User string `toml:"user" json:"user"`
 	// Where the password comes from, never the password itself: "file:PATH", "command:PROGRAM ARGUMENT..." (its first line;
-	// no shell), "env:NAME", "credential:NAME" (systemd's LoadCredential), "netrc" or "netrc:PATH", or "prompt" (asked by
-	// postamt fetch on a terminal; the daemon cannot).
+	// no shell), "env:NAME", "credential:NAME" (systemd's LoadCredential), "keyring" (of the desktop; postamt fetch
+	// password puts it there) or "keyring:SERVICE/USER", "netrc" or "netrc:PATH", or "prompt" (asked by postamt fetch on a
+	// terminal; the daemon cannot).
 	Password string `toml:"password" json:"password"`
 	// Where each message goes, all of them or none: "store:ACCOUNT" (an account here), "maildir:PATH", "mbox:PATH",
 	// "pipe:PROGRAM ARGUMENT..." (no shell), "lmtp:HOST:PORT ADDRESS..." or "lmtp:unix:PATH ADDRESS...",

@@ -38,7 +38,7 @@ func checkFetches(p *problems, all []Fetch) {
 			p.add(key, `has no name, give it one like name = "work"`)
 		case len(f.Name) > 64 || strings.ContainsFunc(f.Name, func(r rune) bool { return !bareKey(r) && r != '.' }) || f.Name[0] == '-' || f.Name[0] == '.':
 			p.add(key+".name", `%s cannot be used, write letters, digits, ".", "-" and "_", at most 64`, show(f.Name))
-		case slices.Contains([]string{"status", "retry", "forget", "help"}, lower):
+		case slices.Contains([]string{"status", "retry", "forget", "password", "login", "logout", "help"}, lower):
 			p.add(key+".name", "%s is a command of postamt fetch, take another name", show(f.Name))
 		case taken[lower]:
 			p.add(key+".name", "%s is taken already, each account has a name of its own", show(f.Name))
@@ -186,16 +186,16 @@ func (f *Fetch) checkRules(p *problems, key string) {
 
 // checkPassword refuses what is not a source of passwords. What stands there may be a password, so it is not shown.
 func checkPassword(p *problems, key, name, v string) {
-	const sources = `"file:PATH", "command:PROGRAM", "env:NAME", "credential:NAME", "netrc" or "prompt"`
+	const sources = `"file:PATH", "command:PROGRAM", "env:NAME", "credential:NAME", "keyring", "netrc" or "prompt"`
 	if v == "" {
 		p.add(key, "has no %s, say where it comes from: %s", name, sources)
 		return
 	}
-	if v == "netrc" || v == "prompt" {
+	if v == "netrc" || v == "prompt" || v == "keyring" {
 		return
 	}
 	kind, rest, ok := strings.Cut(v, ":")
-	if !ok || !slices.Contains([]string{"file", "command", "env", "credential", "netrc"}, kind) {
+	if !ok || !slices.Contains([]string{"file", "command", "env", "credential", "keyring", "netrc"}, kind) {
 		p.add(key+"."+name, "does not say where the password comes from: %s. The password itself must not stand in this file", sources)
 		return
 	}
@@ -211,6 +211,10 @@ func checkPassword(p *problems, key, name, v string) {
 	case "credential":
 		if strings.Contains(rest, "/") || rest == ".." {
 			p.add(key+"."+name, "is not the name of a credential, it has no folders")
+		}
+	case "keyring":
+		if service, user, _ := strings.Cut(rest, "/"); service == "" || user == "" {
+			p.add(key+"."+name, `is not an entry of the keyring, write "keyring:SERVICE/USER", or "keyring" alone`)
 		}
 	}
 }

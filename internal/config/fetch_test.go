@@ -35,7 +35,7 @@ func TestFiveLinesAreEnough(t *testing.T) {
 // Each mistake in a [[fetch]], with its line and mend.
 func TestFetchMistakes(t *testing.T) {
 	t.Parallel()
-	const sources = `"file:PATH", "command:PROGRAM", "env:NAME", "credential:NAME", "netrc" or "prompt"`
+	const sources = `"file:PATH", "command:PROGRAM", "env:NAME", "credential:NAME", "keyring", "netrc" or "prompt"`
 	for _, tt := range []struct{ name, replace, with, want string }{
 		{"no name", `name = "isp"`, ``, `1: fetch[0]: has no name, give it one like name = "work"`},
 		{"name", `"isp"`, `"a/b"`, `2: fetch[0].name: "a/b" cannot be used, write letters, digits, ".", "-" and "_", at most 64`},
@@ -54,6 +54,7 @@ func TestFetchMistakes(t *testing.T) {
 		{"password itself", `file:isp.password`, `hunter2`, `4: fetch[0].password: does not say where the password comes from: ` + sources + `. The password itself must not stand in this file`},
 		{"password with a colon", `file:isp.password`, `hunter:2`, `4: fetch[0].password: does not say where the password comes from: ` + sources + `. The password itself must not stand in this file`},
 		{"password from nowhere", `file:isp.password`, `command:`, `4: fetch[0].password: has nothing behind "command:"`},
+		{"keyring", `file:isp.password`, `keyring:postamt`, `4: fetch[0].password: is not an entry of the keyring, write "keyring:SERVICE/USER", or "keyring" alone`},
 		{"credential", `file:isp.password`, `credential:../x`, `4: fetch[0].password: is not the name of a credential, it has no folders`},
 		{"no to", `to = ["store:bob"]`, ``, `1: fetch[0]: has no to, say where the mail goes: to = ["store:ACCOUNT"] or ["maildir:PATH"]`},
 		{"to twice", `["store:bob"]`, `["store:bob", "store:bob"]`, `5: fetch[0].to[1]: "store:bob" is listed twice, remove one`},

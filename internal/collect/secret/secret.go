@@ -28,16 +28,25 @@ type Source interface {
 
 // Options are what some sources need to know.
 type Options struct {
-	// Host and User are whose password it is, for netrc and for the question of prompt.
+	// Host and User are whose password it is, for netrc, keyring and the question of prompt.
 	Host, User string
 	// Prompt asks a person; nil means that there is nobody to ask.
 	Prompt func(ctx context.Context, question string) (string, error)
+	// Keyring looks into the keyring of the desktop; nil means that there is none.
+	Keyring func(ctx context.Context, service, user string) (string, error)
 }
 
 // Parse reads where a password is. See the package comment.
 func Parse(spec string, opt Options) (Source, error) {
 	kind, value, found := strings.Cut(spec, ":")
+	service, user, keyring, err := KeyringEntry(spec, opt)
 	switch {
+	case err != nil:
+		return nil, err
+	case keyring && opt.Keyring == nil:
+		return nil, errors.New("there is no keyring here; use another source of the password, such as file or credential")
+	case keyring:
+		return inKeyring{service: service, user: user, get: opt.Keyring}, nil
 	case kind == "command" && found:
 		argv, err := split(value)
 		if err != nil {
@@ -60,7 +69,7 @@ func Parse(spec string, opt Options) (Source, error) {
 	default:
 		// The word itself is not shown: it may be the password, written down in the wrong place.
 		return nil, errors.New("where the password is must be written as command:PROGRAM ARGUMENTS, file:PATH, env:NAME, " +
-			"credential:NAME, netrc, netrc:PATH or prompt; the password itself does not belong here")
+			"credential:NAME, keyring, keyring:SERVICE/USER, netrc, netrc:PATH or prompt; the password itself does not belong here")
 	}
 }
 

@@ -69,6 +69,14 @@ func TestSources(t *testing.T) {
 		}
 		return hidden, nil
 	}
+	rung := account
+	rung.Keyring = func(_ context.Context, service, user string) (string, error) {
+		switch service + "/" + user {
+		case "postamt/bob@pop.example.com", "mail/b/ob":
+			return hidden, nil
+		}
+		return "", errors.New("no such secret")
+	}
 	refused := account
 	refused.Prompt = func(context.Context, string) (string, error) { return "", context.Canceled }
 
@@ -111,7 +119,13 @@ func TestSources(t *testing.T) {
 		{"nobody to ask", "prompt", account, "nobody to ask"},
 		{"nobody answers", "prompt", refused, "canceled"},
 		{"a password in the wrong place", hidden, Options{}, "does not belong here"},
-		{"another kind", "keyring:" + hidden, Options{}, "must be written"},
+		{"keyring", "keyring", rung, ""},
+		{"an entry of the keyring", "keyring:mail/b/ob", rung, ""},
+		{"another entry", "keyring:mail/eve", rung, "no such secret"},
+		{"keyring for nobody", "keyring", Options{Keyring: rung.Keyring}, "host and user"},
+		{"half an entry", "keyring:" + hidden, rung, "keyring:SERVICE/USER"},
+		{"no keyring", "keyring", account, "there is no keyring"},
+		{"another kind", "wallet:" + hidden, Options{}, "must be written"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := get(t, test.spec, test.opt)

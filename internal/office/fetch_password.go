@@ -1,0 +1,45 @@
+package office
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/postamt/postamt/internal/collect/secret"
+	"github.com/postamt/postamt/internal/config"
+)
+
+// A KeyringEntry is where the keyring of the desktop has a password.
+type KeyringEntry struct {
+	// Service and User are its names there.
+	Service, User string
+	// For says whose password it is, for people.
+	For string
+}
+
+// FetchKeyring returns where the keyring has the password that a key of a [[fetch]] asks for ("password" or
+// "smtp_password"): one place for each server that it is for. It is an error if the password does not come from there.
+func FetchKeyring(f *config.Fetch, key string) ([]KeyringEntry, error) {
+	spec, who := f.Password, []secret.Options{{Host: f.Server().Host, User: f.Server().User}}
+	if key == "smtp_password" {
+		spec, who = f.SMTPPassword, nil
+		for _, d := range f.Destinations() {
+			if host, _, err := net.SplitHostPort(d.Name); err == nil && d.User != "" {
+				who = append(who, secret.Options{Host: host, User: d.User})
+			}
+		}
+	}
+	var entries []KeyringEntry
+	for _, w := range who {
+		service, user, found, err := secret.KeyringEntry(spec, w)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			entries = append(entries, KeyringEntry{Service: service, User: user, For: w.User + " at " + w.Host})
+		}
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf(`the %s of %s does not come from the keyring: write %s = "keyring" into its [[fetch]] first`, key, f.Name, key)
+	}
+	return entries, nil
+}
