@@ -28,6 +28,7 @@ var kinds = map[string]sinktest.Harness{
 	"maildir":     {Open: openMaildir(sink.MaildirOptions{}), Read: readFiles(mailfile.Maildir, "Maildir"), Exact: true},
 	"maildirCRLF": {Open: openMaildir(sink.MaildirOptions{CRLF: true}), Read: readFiles(mailfile.Maildir, "Maildir"), Exact: true},
 	"mbox":        {Open: openMbox(sink.MboxOptions{}), Read: readFiles(mailfile.Mbox, "mbox")},
+	"multidrop":   {Open: openMultidrop, Read: readMultidrop, Exact: true},
 	"mboxCRLF":    {Open: openMbox(sink.MboxOptions{CRLF: true}), Read: readFiles(mailfile.Mbox, "mbox")},
 }
 
