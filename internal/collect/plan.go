@@ -17,6 +17,7 @@ type item struct {
 	byUID  *entry    // what it is by its UID, while that is being checked
 	// unsure: its UID does not tell whether it is known; the header must be compared.
 	unsure bool
+	again  bool // it was tried before, and the try did not come to its end
 	// judged: Start and Filter have been asked.
 	judged  bool
 	verdict Verdict

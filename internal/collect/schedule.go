@@ -59,15 +59,18 @@ type Alarm struct {
 
 // gates keep accounts apart.
 type gates struct {
-	all   chan struct{}
-	hosts map[string]chan struct{}
+	all    chan struct{}
+	hosts  map[string]chan struct{}
+	idlers idlers
 }
 
 func (s *Schedule) gates() *gates {
-	g := &gates{all: make(chan struct{}, cmp.Or(max(s.Parallel, 0), defaultParallel)), hosts: map[string]chan struct{}{}}
+	g := &gates{all: make(chan struct{}, cmp.Or(max(s.Parallel, 0), defaultParallel)), hosts: map[string]chan struct{}{}, idlers: idlers{}}
 	for _, a := range s.Accounts {
 		if a.Host != "" && g.hosts[a.Host] == nil {
-			g.hosts[a.Host] = make(chan struct{}, cmp.Or(max(s.PerHost, 0), defaultPerHost))
+			places := cmp.Or(max(s.PerHost, 0), defaultPerHost)
+			g.hosts[a.Host] = make(chan struct{}, places)
+			g.idlers[a.Host] = make(chan struct{}, places-1)
 		}
 	}
 	return g
@@ -155,10 +158,13 @@ func (s *Schedule) keep(ctx context.Context, g *gates, a Account) error {
 	// A server that asked for a pause gets it also when we were restarted.
 	wait = max(wait, min(status.Next.Sub(s.Options.now()), interval+maxBackOff))
 	var t tries
-	for sleep(ctx, wait) == nil {
-		if wait, _ = s.fetch(ctx, g, a, &t); ctx.Err() != nil { // Done has heard the error
+	class := Busy // the first run comes when its time comes
+	for s.rest(ctx, g, a, wait, class) == nil {
+		wait, err = s.fetch(ctx, g, a, &t)
+		if ctx.Err() != nil { // Done has heard the error
 			return nil
 		}
+		class = Classify(err)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ import (
 type Dovecot struct {
 	// POP3 (with STLS) and POP3S are addresses, host:port.
 	POP3, POP3S string
+	// IMAP (with STARTTLS) and IMAPS are addresses, too; empty without Debian's dovecot-imapd, see NeedIMAP.
+	IMAP, IMAPS string
 	// CA is the file of the certificate that clients must trust, Pool the same; it is for localhost.
 	CA   string
 	Pool *x509.CertPool
@@ -79,6 +81,30 @@ userdb {
 %[4]s
 `
 
+const dovecotIMAPConf = `
+protocols = pop3 imap
+mail_max_userip_connections = 0
+service imap-login {
+  inet_listener imap {
+    port = %s
+  }
+  inet_listener imaps {
+    port = %s
+  }
+}
+`
+
+// dovecotIMAP is Dovecot's program for IMAP.
+const dovecotIMAP = "/usr/lib/dovecot/imap"
+
+// NeedIMAP skips the test, as Need does, if Dovecot cannot do IMAP.
+func NeedIMAP(t testing.TB) {
+	t.Helper()
+	if _, err := os.Stat(dovecotIMAP); err != nil {
+		Missing(t, "dovecot-imapd (a Debian package; .ci/run installs it)")
+	}
+}
+
 // StartDovecot starts a Dovecot with the given lines added to its configuration, waits until it listens, and stops it at
 // the end of the test. Without Dovecot, or without root, the test is skipped as Need does.
 func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot {
@@ -99,6 +125,11 @@ func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot 
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	must(os.Chmod(dir, 0o755))
 	d := &Dovecot{dir: dir, POP3: freePort(t), POP3S: freePort(t), CA: filepath.Join(dir, "cert.pem")}
+
+	if _, err := os.Stat(dovecotIMAP); err == nil {
+		d.IMAP, d.IMAPS = freePort(t), freePort(t)
+		settings = fmt.Sprintf(dovecotIMAPConf, Port(d.IMAP), Port(d.IMAPS)) + settings
+	}
 
 	var passwd strings.Builder
 	for _, u := range users {
