@@ -21,6 +21,10 @@ type Options struct {
 	User string
 	// Password is asked at each Open.
 	Password func(ctx context.Context) (string, error)
+	// Token, if set, takes the place of Password: it is asked for an OAuth access token. TokenRefused is told of one that the
+	// server did not take; Token is then asked once more, and if it returns another one, that is tried.
+	Token        func(ctx context.Context) (string, error)
+	TokenRefused func(token string)
 	// Cleartext makes pop3:// do without TLS, and lets others read password and mail.
 	Cleartext bool
 	// APOP signs in with APOP and nothing else.
@@ -65,7 +69,7 @@ func New(opt Options) (*Source, error) {
 	if opt.User == "" {
 		return nil, fmt.Errorf("POP3 address %q has no user", u.Redacted())
 	}
-	if opt.Password == nil {
+	if opt.Password == nil && opt.Token == nil {
 		return nil, fmt.Errorf("no password source for %q", u.Redacted())
 	}
 	port := u.Port()
@@ -95,6 +99,9 @@ func (s *Source) User() string { return s.opt.User }
 
 // Open connects and signs in.
 func (s *Source) Open(ctx context.Context) (collect.Session, error) {
+	if s.opt.Token != nil {
+		return s.openByToken(ctx)
+	}
 	password, err := s.opt.Password(ctx)
 	if err != nil {
 		if collect.Classify(err) != collect.Temporary || ctx.Err() != nil {
@@ -115,6 +122,11 @@ func (s *Source) Open(ctx context.Context) (collect.Session, error) {
 		capa, _ := c.Capa(ctx) // from before signing in; only to understand the refusal
 		return nil, errors.Join(classify(err, capa), ignoreClosed(c.Close()))
 	}
+	return s.signedIn(ctx, c)
+}
+
+// signedIn makes a session of a connection that has signed in.
+func (s *Source) signedIn(ctx context.Context, c *pop3client.Client) (collect.Session, error) {
 	capa, err := c.Capa(ctx)
 	if err != nil && !errors.Is(err, pop3client.ErrNoCapa) {
 		return nil, errors.Join(classify(err, nil), ignoreClosed(c.Close()))
