@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/postamt/postamt/internal/argv"
 )
 
 // maxFetch bounds the number of [[fetch]] sections; the file's size is the other bound.
@@ -177,7 +179,7 @@ func (f *Fetch) checkRules(p *problems, key string) {
 			p.add(key+".start", `%s is not one of "all", "now" or a time like "7d"`, show(f.Start))
 		}
 	}
-	if words, err := SplitWords(f.Filter); err != nil {
+	if words, err := argv.Split(f.Filter); err != nil {
 		p.add(key+".filter", "%s %v", show(f.Filter), err)
 	} else if f.Filter != "" && len(words) == 0 {
 		p.add(key+".filter", "names no program")
@@ -205,7 +207,7 @@ func checkPassword(p *problems, key, name, v string) {
 	}
 	switch kind {
 	case "command":
-		if _, err := SplitWords(rest); err != nil {
+		if _, err := argv.Split(rest); err != nil {
 			p.add(key+"."+name, "%v", err)
 		}
 	case "credential":

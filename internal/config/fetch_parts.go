@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/postamt/postamt/internal/argv"
 )
 
 // A Server is what the url of a [[fetch]] says.
@@ -103,7 +105,7 @@ func ParseDestination(s string) (Destination, error) {
 	bad := func(format string, args ...any) (Destination, error) {
 		return Destination{}, fmt.Errorf(show(withoutSMTPPassword(s))+" "+format, args...)
 	}
-	words, err := SplitWords(rest)
+	words, err := argv.Split(rest)
 	if err != nil {
 		return bad("%v", err)
 	}
@@ -200,53 +202,6 @@ func (f *Fetch) FirstRun() (all bool, age Duration) {
 	}
 	age, _ = ParseDuration(f.Start)
 	return false, age
-}
-
-// SplitWords splits a command at spaces, except for those in single or double quotes or behind a backslash, as a shell
-// would. There is no shell and no other sign with a meaning.
-func SplitWords(s string) ([]string, error) {
-	var words []string
-	var word strings.Builder
-	quote, within, escaped := rune(0), false, false
-	for _, r := range s {
-		switch {
-		case r == 0:
-			return nil, errors.New("has a NUL in it")
-		case escaped:
-			if quote == '"' && r != '"' && r != '\\' {
-				word.WriteByte('\\')
-			}
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped, within = true, true
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '"' || r == '\'':
-			quote, within = r, true
-		case unicode.IsSpace(r):
-			if within {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			within = false
-		default:
-			word.WriteRune(r)
-			within = true
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("has a %c without its end", quote)
-	}
-	if escaped {
-		return nil, errors.New("ends in a backslash")
-	}
-	if within {
-		words = append(words, word.String())
-	}
-	return words, nil
 }
 
 // resolve makes the paths of a [[fetch]] absolute: base is the folder for relative ones, home stands for "~".

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/postamt/postamt/internal/account"
+	"github.com/postamt/postamt/internal/argv"
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/collect/pop3source"
 	"github.com/postamt/postamt/internal/collect/secret"
@@ -82,8 +83,8 @@ func rules(f *config.Fetch) collect.Rules {
 	default:
 		r.Start, r.StartAge = collect.StartRecent, time.Duration(age)
 	}
-	if argv, err := config.SplitWords(f.Filter); err == nil && len(argv) > 0 {
-		r.Filter = headerFilter(argv)
+	if program, err := argv.Split(f.Filter); err == nil && len(program) > 0 {
+		r.Filter = headerFilter(program)
 	}
 	return r
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strings"
 	"time"
 )
 
@@ -66,45 +65,4 @@ func (b *bounded) Write(p []byte) (int, error) {
 	}
 	b.text = append(b.text, p...)
 	return len(p), nil
-}
-
-// split makes words of a command line: separated by blanks, with '...', "..." and \ as in a shell, and nothing else of one.
-func split(line string) ([]string, error) {
-	var words []string
-	var word strings.Builder
-	in, quote, escaped := false, rune(0), false
-	for _, r := range line {
-		switch {
-		case escaped:
-			if quote == '"' && r != '"' && r != '\\' {
-				word.WriteByte('\\')
-			}
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped, in = true, true
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			quote, in = r, true
-		case r == ' ' || r == '\t' || r == '\n':
-			if in {
-				words = append(words, word.String())
-				word.Reset()
-			}
-			in = false
-		default:
-			word.WriteRune(r)
-			in = true
-		}
-	}
-	if quote != 0 || escaped {
-		return nil, errors.New("the password command has a quote that is not closed, or ends in a backslash")
-	}
-	if in {
-		words = append(words, word.String())
-	}
-	return words, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/postamt/postamt/internal/argv"
 )
 
 // Limits.
@@ -48,11 +50,11 @@ func Parse(spec string, opt Options) (Source, error) {
 	case keyring:
 		return inKeyring{service: service, user: user, get: opt.Keyring}, nil
 	case kind == "command" && found:
-		argv, err := split(value)
+		program, err := argv.Split(value)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the password command %w", err)
 		}
-		return Command(argv)
+		return Command(program)
 	case kind == "file" && value != "":
 		return file{path: value}, nil
 	case kind == "env" && validName(value):

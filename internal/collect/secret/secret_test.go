@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 )
 
@@ -97,7 +96,7 @@ func TestSources(t *testing.T) {
 		{"too long", "command:printf %04097d 1", Options{}, "more than 4096 octets"},
 		{"long enough", "command:printf %04096d 1", Options{}, "-"},
 		{"NUL", "command:printf 'a\\000" + hidden + "'", Options{}, "NUL"},
-		{"open quote", "command:echo '" + hidden, Options{}, "not closed"},
+		{"open quote", "command:echo '" + hidden, Options{}, "without its end"},
 		{"empty command", "command: ", Options{}, "name a program"},
 		{"file", "file:" + write(t, hidden+"\r\n", 0o600), Options{}, ""},
 		{"read-only file", "file:" + write(t, hidden, 0o400), Options{}, ""},
@@ -165,30 +164,6 @@ func TestCommandEnds(t *testing.T) {
 	}
 	if took := time.Since(began); took > 50*time.Second {
 		t.Errorf("it took %v", took)
-	}
-}
-
-func TestSplit(t *testing.T) {
-	t.Parallel()
-	for line, want := range map[string][]string{
-		"":                   nil,
-		"  a\tb  c ":         {"a", "b", "c"},
-		`a "b c" 'd e'`:      {"a", "b c", "d e"},
-		`a'b'"c"d`:           {"abcd"},
-		`"" ''`:              {"", ""},
-		`a\ b \\ \"`:         {"a b", `\`, `"`},
-		`"a\"b\\c\d" '\"'`:   {`a"b\c\d`, `\"`},
-		`$HOME ~ * $(id) |x`: {"$HOME", "~", "*", "$(id)", "|x"},
-	} {
-		got, err := split(line)
-		if err != nil || !cmp.Equal(got, want) {
-			t.Errorf("split(%q) = %q, %v, want %q", line, got, err, want)
-		}
-	}
-	for _, line := range []string{`'`, `"a`, `a\`} {
-		if got, err := split(line); err == nil {
-			t.Errorf("split(%q) = %q, want an error", line, got)
-		}
 	}
 }
 
