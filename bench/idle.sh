@@ -1,18 +1,31 @@
 #!/bin/bash
-# idle.sh RESULTS.jsonl CONNECTIONS PEER...: memory of held connections, each peer started afresh.
-set -euo pipefail
+# idle.sh RESULTS.jsonl CONNECTIONS PEER...: memory of held connections, each peer started afresh. Cyrus has 200 accounts
+# only, and locks a mailbox for a session: 200 connections.
+set -uo pipefail
 cd "$(dirname "$0")"
 . peers/env.sh
 out=$1 conns=$2; shift 2
+bad=0
 echo -e "\n### memory of held connections\n| target | held | PSS KiB/connection | server CPU ms per s held |\n|---|---|---|---|"
 for p; do
+  suffix= n=$conns; [ "$p" != mailutils ] || suffix=@bench; [ "$p" != cyrus ] || n=$((conns < 200 ? conns : 200))
   for how in "plain" "tls" "preauth-plain" "preauth-tls"; do
-    ./lab.sh down "$p"; ./lab.sh up "$p"
-    flags=(-scenario idle -conns "$conns" -users 2000 -user u%d -srcs 16 -cgroup "$(cgroup_of "$p")")
-    case $how in *tls) flags+=(-tls -addr "127.0.0.1:${TPORT[$p]}") ;; *) flags+=(-addr "127.0.0.1:${PORT[$p]}") ;; esac
-    case $how in preauth*) flags+=(-preauth) ;; esac
-    line=$("$BENCH_WORK/bin/popload" "${flags[@]}") || { echo "idle $p $how: $(jq -c .error_texts <<<"$line")" >&2; exit 1; }
+    [[ $how != *tls ]] || [ "${TPORT[$p]}" != 0 ] || continue
+    line= rc=0
+    ./lab.sh down "$p"
+    if ./lab.sh up "$p"; then
+      # shellcheck disable=SC2046,SC2206
+      flags=(-scenario idle -conns "$n" -users "$((n < 2000 ? n : 2000))" -user "u%d$suffix" -srcs 16 $(account_of "$p"))
+      case $how in *tls) flags+=(-tls -addr "127.0.0.1:${TPORT[$p]}") ;; *) flags+=(-addr "127.0.0.1:${PORT[$p]}") ;; esac
+      case $how in preauth*) flags+=(-preauth) ;; esac
+      line=$(timeout --foreground -k 5 "${LIMIT:-90}" "$BENCH_WORK/bin/popload" "${flags[@]}") || rc=$?
+    else
+      rc=1
+    fi
+    jq -e . >/dev/null 2>&1 <<<"$line" || line=$(jq -nc --arg rc "$rc" '{errors: 1, error_texts: {"did not start, or no end in time (status \($rc))": 1}}')
     jq -c --arg t "$p" --arg s "idle-$how" '{target:$t,spec:$s,round:1}+.' <<<"$line" >>"$out"
+    if [ $rc -ne 0 ]; then bad=1; echo "ERROR idle $p $how: $(jq -c .error_texts <<<"$line")" >&2; continue; fi
     jq -r --arg n "$p $how" '"| \($n) | \(.idle.reached) | \(.idle.pss_kib_per_connection*10|round/10) | \(.idle.server_cpu_ms_per_s_held*100|round/100) |"' <<<"$line"
   done
 done
+exit $bad

@@ -1,15 +1,11 @@
 #!/bin/bash
-# The lab: lab.sh init | fill [SET...] | fill-postamt [SET...] | up PEER... | down PEER... | cold SET | status | clean
-# init makes the work directory, certificates and passwords and builds the tools; fill makes the
-# mail; up and down start and stop peers (only what lab.sh itself started is ever stopped).
+# The lab: lab.sh init | fill [SET...] | fill-PEER SET... | up PEER... | down PEER... | cold SET | status | clean
+# init makes the work directory, certificates and passwords and builds the tools; fill makes the mail that the Maildir
+# servers share, fill-PEER that of a peer with mail of its own; up and down start and stop peers
+# (only what lab.sh itself started is ever stopped).
 set -euo pipefail
 . "$(dirname "$0")/peers/env.sh"
 POINTER=${TMPDIR:-/tmp}/popbench.work
-
-# sets: prefix, users, messages, octets (0: the mix); d is where deliveries go
-# p is as k with names that tell no sizes.
-declare -A SETS=([u]="2000 5 2000" [mix]="20 100 0" [tiny]="20 1000 2000" [big]="4 1 25000000"
-  [h]="20 100 2000" [k]="4 10000 2000" [m]="2 100000 2000" [p]="2 10000 2000" [d]="200 0 0")
 
 need() { [ -n "$BENCH_WORK" ] || { echo "run lab.sh init first" >&2; exit 1; }; }
 
@@ -17,7 +13,7 @@ init() {
   local w
   w=$(mktemp -d "${TMPDIR:-/tmp}/popbench.XXXXXX"); chmod 755 "$w"; echo "$w" >"$POINTER"
   mkdir -p "$w/bin" "$w/tls" "$w/mail"
-  (cd "$BENCH" && go build -o "$w/bin/" ./popload ./popfill ./poplimits ../cmd/postamt)
+  (cd "$BENCH" && go build -o "$w/bin/" ./popload ./popfill ./poplimits ./poptable ../cmd/postamt)
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$w/tls/key.pem" -out "$w/tls/cert.pem" 2>/dev/null
   chmod 644 "$w/tls/"*.pem
@@ -25,7 +21,8 @@ init() {
     read -r users _ <<<"${SETS[$s]}"
     for ((i = 0; i < users; i++)); do echo "$s$i:{PLAIN}pass::::::"; done
   done >"$w/passwd"
-  chown -R $VUSER: "$w/mail"; chmod 644 "$w/passwd"
+  grep '^[bhkmtu]' "$w/passwd" >"$w/passwd-others" # some peers look through all of it at each sign-in
+  chown -R $VUSER: "$w/mail"; chmod 644 "$w/passwd"*
   echo "$w"
 }
 
@@ -39,22 +36,11 @@ fill() {
   done
 }
 
-# fill-postamt SET...: imports the Maildirs of fill into Postamt, and adds the accounts.
-fill_postamt() {
-  need
-  local s users msgs size i
-  "$BENCH/peers/render.sh" postamt
-  for s in "${@:-${!SETS[@]}}"; do
-    read -r users msgs size <<<"${SETS[$s]}"
-    for ((i = 0; i < users; i++)); do echo "$s$i"; done
-  done | xargs -P 4 -n 1 "$BENCH/peers/postamt/fill"
-}
-
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/${PORT[$1]}" && head -c 3 <&3 >/dev/null) 2>/dev/null; }
 
 up() {
   need
-  local n cg
+  local n
   for n; do
     [ -e "$BENCH_WORK/$n.pid" ] && kill -0 "$(cat "$BENCH_WORK/$n.pid")" 2>/dev/null && continue
     if answers "$n"; then echo "port ${PORT[$n]} is taken by something else" >&2; return 1; fi
@@ -80,7 +66,7 @@ down() {
     cg=$(cgroup_of "$n")
     if [ -z "$cg" ] || grep -qx "$p" "$cg/cgroup.procs"; then kill "$p" 2>/dev/null || true; fi # else the number is another's by now
     for _ in $(seq 50); do
-      [ -n "$cg" ] && [ -n "$(cat "$cg/cgroup.procs")" ] || break
+      if [ -n "$cg" ]; then [ -n "$(cat "$cg/cgroup.procs")" ] || break; else kill -0 "$p" 2>/dev/null || break; fi
       sleep 0.1
     done
     if [ -n "$cg" ]; then while read -r p; do kill -9 "$p" 2>/dev/null || true; done <"$cg/cgroup.procs"; fi
@@ -94,18 +80,27 @@ cold() {
   local i users
   read -r users _ <<<"${SETS[$1]}"
   for ((i = 0; i < users; i++)); do
-    rm -rf "$BENCH_WORK/mail/$1$i/Maildir"/{dovecot*,maildirfolder,subscriptions} 
+    rm -rf "$BENCH_WORK/mail/$1$i/Maildir"/{dovecot*,courier*,maildirfolder,subscriptions}
   done
+}
+
+clean() {
+  need
+  local f name
+  name=$(basename "$BENCH_WORK")
+  for f in "$BENCH_WORK"/*.pid; do [ ! -e "$f" ] || down "$(basename "$f" .pid)"; done
+  rm -rf "$BENCH_WORK" "$POINTER"
+  rmdir /sys/fs/cgroup/cpuacct/"$name"-* /sys/fs/cgroup/"$name"-* 2>/dev/null || true
 }
 
 case ${1:-} in
   init) init ;;
   fill) shift; fill "$@" ;;
-  fill-postamt) shift; fill_postamt "$@" ;;
+  fill-*) need; peer=${1#fill-}; shift; "$BENCH/peers/$peer/fill" "$@" ;;
   up) shift; up "$@" ;;
   down) shift; down "$@" ;;
   cold) cold "$2" ;;
-  status) need; for f in "$BENCH_WORK"/*.pid; do [ -e "$f" ] && echo "$(basename "$f" .pid) $(cat "$f")"; done; true ;;
-  clean) need; for f in "$BENCH_WORK"/*.pid; do [ -e "$f" ] && down "$(basename "$f" .pid)"; done; rm -rf "$BENCH_WORK" "$POINTER"; rmdir /sys/fs/cgroup/cpuacct/popbench-* /sys/fs/cgroup/popbench-* 2>/dev/null || true ;;
-  *) sed -n '2,4p' "$0"; exit 2 ;;
+  status) need; for f in "$BENCH_WORK"/*.pid; do [ ! -e "$f" ] || echo "$(basename "$f" .pid) $(cat "$f")"; done ;;
+  clean) clean ;;
+  *) sed -n '2,5p' "$0"; exit 2 ;;
 esac

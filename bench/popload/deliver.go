@@ -2,18 +2,86 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postamt/postamt/bench/internal/mailgen"
 )
 
-// deliver hands -users' maildrops messages of -size octets over LMTP until end, one connection a worker, and wants 250
-// for every recipient. Latencies are from the end of DATA to that reply, which is what durability costs.
-func (w *worker) deliver(id int, end time.Time) error {
+// A letter is one message on its way to a maildrop.
+type letter struct {
+	user int
+	path string // of its file, with -from
+}
+
+// deliveries hands messages over LMTP on -conns connections and wants 250 for each: with -from the files of the Maildirs
+// of -users, once each; without it generated ones of -size octets to the users in turn, -ops of them or until end.
+func deliveries(t *tally, end time.Time) {
+	letters := make(chan letter)
+	done := make(chan struct{})
+	go func() {
+		defer close(letters)
+		if err := feed(letters, done, end); err != nil {
+			t.fail(err)
+		}
+	}()
+	var wg sync.WaitGroup
+	for i := range *conns {
+		wg.Go(func() {
+			w := newWorker(t, *scenario, *user)
+			defer w.report()
+			if err := w.deliver(i, letters); err != nil {
+				t.fail(err)
+			}
+		})
+	}
+	wg.Wait()
+	close(done) // where all connections failed nobody takes letters any more
+	for range letters {
+	}
+}
+
+func feed(letters chan<- letter, done <-chan struct{}, end time.Time) error {
+	put := func(l letter) bool {
+		select {
+		case letters <- l:
+			return true
+		case <-done:
+			return false
+		}
+	}
+	if *from == "" {
+		for n := int64(0); (*ops == 0 || n < *ops) && time.Now().Before(end); n++ {
+			if !put(letter{user: int(n % int64(*users))}) {
+				return nil
+			}
+		}
+		return nil
+	}
+	for u := range *users {
+		dir := filepath.Join(*from, fmt.Sprintf(*user, *first+u), "Maildir", "cur")
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if !put(letter{user: u, path: filepath.Join(dir, f.Name())}) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// deliver hands over letters on one connection. Latencies are from the end of DATA to its reply, which is what durability
+// costs.
+func (w *worker) deliver(id int, letters <-chan letter) error {
 	nc, err := net.DialTimeout("tcp", *addr, *timeout)
 	if err != nil {
 		return err
@@ -27,45 +95,56 @@ func (w *worker) deliver(id int, end time.Time) error {
 		return err
 	}
 	g := mailgen.New(uint64(os.Getpid()), uint64(id))
-	for n := 0; time.Now().Before(end); n++ {
-		if *ops > 0 && w.t.ops.Load() >= *ops {
-			break
-		}
+	n := 0
+	for l := range letters {
 		nc.SetDeadline(time.Now().Add(*timeout))
-		msg := g.Message(n, *size)
-		rcpt := fmt.Sprintf(*user, *first+(id+n**conns)%*users)
-		if err := c.cmd("250", "MAIL FROM:<sender@example.org>"); err != nil {
+		var msg []byte
+		if l.path == "" {
+			msg = g.Message(n, *size)
+			n++
+		} else if msg, err = os.ReadFile(l.path); err != nil {
 			return err
 		}
-		if err := c.cmd("250", "RCPT TO:<"+rcpt+*domain+">"); err != nil {
+		if err := w.hand(c, fmt.Sprintf(*user, *first+l.user)+*domain, msg); err != nil {
 			return err
 		}
-		if err := c.cmd("354", "DATA"); err != nil {
-			return err
-		}
-		start := time.Now()
-		c.out = stuff(c.out[:0], msg)
-		if _, err := nc.Write(c.out); err != nil {
-			return err
-		}
-		if err := c.expect("250"); err != nil {
-			return fmt.Errorf("DATA: %w", err)
-		}
-		w.totals = append(w.totals, time.Since(start))
-		w.t.ops.Add(1)
-		w.t.msgs.Add(1)
-		w.t.bytes.Add(int64(len(msg)))
 	}
 	return c.cmd("221", "QUIT")
 }
 
-// stuff appends msg, whose lines end with CRLF, byte-stuffed and with the terminating line.
+func (w *worker) hand(c *lmtpConn, rcpt string, msg []byte) error {
+	if err := c.cmd("250", "MAIL FROM:<sender@example.org>"); err != nil {
+		return err
+	}
+	if err := c.cmd("250", "RCPT TO:<"+rcpt+">"); err != nil {
+		return err
+	}
+	if err := c.cmd("354", "DATA"); err != nil {
+		return err
+	}
+	start := time.Now()
+	c.out = stuff(c.out[:0], msg)
+	if _, err := c.nc.Write(c.out); err != nil {
+		return err
+	}
+	if err := c.expect("250"); err != nil {
+		return fmt.Errorf("DATA: %w", err)
+	}
+	w.totals = append(w.totals, time.Since(start))
+	w.t.ops.Add(1)
+	w.t.msgs.Add(1)
+	w.t.bytes.Add(int64(len(msg)))
+	return nil
+}
+
+// stuff appends msg with CRLF at the end of each line, byte-stuffed and with the terminating line. msg ends with a line end.
 func stuff(dst, msg []byte) []byte {
-	for line := range strings.SplitAfterSeq(string(msg), "\n") {
-		if strings.HasPrefix(line, ".") {
+	for line := range bytes.Lines(msg) {
+		if line[0] == '.' {
 			dst = append(dst, '.')
 		}
-		dst = append(dst, line...)
+		dst = append(dst, bytes.TrimRight(line, "\r\n")...)
+		dst = append(dst, "\r\n"...)
 	}
 	return append(dst, ".\r\n"...)
 }

@@ -31,20 +31,24 @@ var (
 	pass     = flag.String("pass", "pass", "password")
 	conns    = flag.Int("conns", 1, "concurrent connections; each works on users of its own")
 	duration = flag.Duration("duration", 5*time.Second, "start no session after this long")
-	ops      = flag.Int64("ops", 0, "stop after this many sessions (0: no such bound)")
+	ops      = flag.Int64("ops", 0, "stop after this many sessions or deliveries (0: no such bound)")
 	scenario = flag.String("scenario", "login", strings.Join(scenarioNames(), ", "))
 	pipeline = flag.Bool("pipeline", false, "check: send all commands of a session at once")
 	noCapa   = flag.Bool("no-capa", false, "check: leave CAPA out, for servers that know no RFC 2449")
-	window   = flag.Int("window", 64, "drain-pipelined and top: commands in flight")
+	window   = flag.Int("window", 64, "drain-pipelined, top and delete: commands in flight")
 	verify   = flag.Bool("verify", false, "check every message's body hash, and UIDs for doubles")
 	laxSize  = flag.Bool("lax-size", false, "count sizes that disagree (RETR with LIST, LIST with STAT) instead of failing")
 	expect   = flag.Int("expect", -1, "messages that every mailbox must hold (-1: any number)")
 	timeout  = flag.Duration("timeout", 120*time.Second, "bound on one session")
-	hold     = flag.Duration("hold", 3*time.Second, "idle: how long the connections are held")
+	warm     = flag.Bool("warm", false, "let every user sign in once before the measurement")
+	busy     = flag.Int("busy", 50, "held: connections that work all the time")
+	busyUser = flag.String("busy-user", "u%d", "held: user name pattern of the busy connections")
+	holdFor  = flag.Duration("hold", 3*time.Second, "idle: how long the connections are held")
 	preauth  = flag.Bool("preauth", false, "idle: do not log in")
-	ramp     = flag.Int("ramp", 16, "idle: connections opened at a time")
+	ramp     = flag.Int("ramp", 16, "idle and held: connections opened at a time")
 	srcs     = flag.Int("srcs", 1, "spread the connections over this many source addresses 127.0.1.x")
 	size     = flag.Int("size", 20000, "deliver: octets of each message")
+	from     = flag.String("from", "", "deliver: the files of DIR/USER/Maildir/cur, once each, instead of generated mail")
 	domain   = flag.String("domain", "", "deliver: what follows the user in RCPT TO, with its @")
 	cgroup   = flag.String("cgroup", "", "control group of the server, for its CPU time and memory")
 	pids     = flag.String("pids", "", "or process ids of the server, comma separated, with all below them")
@@ -75,6 +79,8 @@ type Result struct {
 	CPUPerKMsg float64          `json:"server_cpu_ms_per_1000_messages,omitempty"`
 	SizeWrong  int64            `json:"size_mismatches,omitempty"`
 	Idle       *Idle            `json:"idle,omitempty"`
+	Held       *Held            `json:"held,omitempty"`
+	Delete     *Delete          `json:"delete,omitempty"`
 	Errors     int64            `json:"errors"`
 	ErrorTexts map[string]int64 `json:"error_texts,omitempty"`
 }
@@ -113,6 +119,9 @@ func main() {
 		}
 	}
 	t := &tally{texts: map[string]int64{}}
+	if *warm {
+		warmUp(t)
+	}
 	r := Result{Scenario: *scenario, Addr: *addr, Conns: *conns}
 	cpu0, err := serverCPU(server)
 	if err != nil {
@@ -122,6 +131,10 @@ func main() {
 	switch *scenario {
 	case "idle":
 		r.Idle = idle(t, server)
+	case "held":
+		r.Held = held(t)
+	case "delete":
+		r.Delete = deletions(t, server)
 	case "deliver":
 		deliveries(t, start.Add(*duration))
 	default:
@@ -159,16 +172,16 @@ func checkFlags() error {
 	if !strings.HasPrefix(*addr, "127.") && !strings.HasPrefix(*addr, "[::1]:") && !strings.HasPrefix(*addr, "localhost:") {
 		return fmt.Errorf("-addr %s is not a loopback address", *addr)
 	}
-	if *scenario != "idle" && *scenario != "deliver" && scenarios[*scenario] == nil {
+	if !slices.Contains(scenarioNames(), *scenario) {
 		return fmt.Errorf("unknown -scenario %q", *scenario)
 	}
 	if *scenario == "tls-handshake" && !*stls {
 		*useTLS = true
 	}
-	if *conns < 1 || *users < 1 || *window < 1 || *ramp < 1 || *srcs < 1 || *srcs > 250 {
-		return fmt.Errorf("-conns, -users, -window, -ramp and -srcs must be at least 1 (-srcs at most 250)")
+	if *conns < 1 || *users < 1 || *busy < 1 || *window < 1 || *ramp < 1 || *srcs < 1 || *srcs > 250 {
+		return fmt.Errorf("-conns, -users, -busy, -window, -ramp and -srcs must be at least 1 (-srcs at most 250)")
 	}
-	if *scenario != "idle" && *conns > *users {
+	if *scenario != "idle" && *scenario != "deliver" && *conns > *users {
 		return fmt.Errorf("-conns %d with only %d users would open a mailbox twice at a time", *conns, *users)
 	}
 	tlsConfig = &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256}}
@@ -188,6 +201,27 @@ func serverCPU(s proc.Server) (float64, error) {
 	return s.CPU()
 }
 
+// warmUp lets every user whom the scenario needs sign in once, so that caches of credentials are warm and no cost of a
+// first sign-in is in the figures.
+func warmUp(t *tally) {
+	n, pattern := *users, *user
+	if *scenario == "held" {
+		n, pattern = *busy, *busyUser
+	}
+	each(n, min(n, *conns, 8), func(i int) {
+		c, err := dial(make([]byte, 8<<10))
+		if err == nil {
+			if err = auth(c, pattern, i); err == nil {
+				err = c.Quit()
+			}
+			c.Close()
+		}
+		if err != nil {
+			t.fail(fmt.Errorf("warming up: %w", err))
+		}
+	})
+}
+
 // load runs the workers until end, or until -ops sessions were begun. Worker i works on the users
 // i, i+conns, i+2*conns and so on, in turn.
 func load(t *tally, end time.Time) {
@@ -195,7 +229,7 @@ func load(t *tally, end time.Time) {
 	var wg sync.WaitGroup
 	for i := range *conns {
 		wg.Go(func() {
-			w := newWorker(t)
+			w := newWorker(t, *scenario, *user)
 			defer w.report()
 			for n := i; time.Now().Before(end); n += *conns {
 				if n >= *users {
@@ -211,21 +245,6 @@ func load(t *tally, end time.Time) {
 					t.fail(err)
 					time.Sleep(10 * time.Millisecond)
 				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// deliveries runs -conns LMTP connections until end.
-func deliveries(t *tally, end time.Time) {
-	var wg sync.WaitGroup
-	for i := range *conns {
-		wg.Go(func() {
-			w := newWorker(t)
-			defer w.report()
-			if err := w.deliver(i, end); err != nil {
-				t.fail(err)
 			}
 		})
 	}

@@ -24,14 +24,17 @@ var scenarios = map[string]func(*worker) error{
 }
 
 func scenarioNames() []string {
-	return []string{"connect", "tls-handshake", "login", "check", "drain", "drain-pipelined", "top", "idle", "deliver"}
+	return []string{"connect", "tls-handshake", "login", "check", "drain", "drain-pipelined", "top", "idle", "held", "delete", "deliver"}
 }
 
 var tlsConfig *tls.Config
 
 // worker runs sessions one after the other and keeps its buffers between them.
 type worker struct {
-	t       *tally
+	t        *tally
+	scenario string
+	user     string // pattern of the names of its users
+
 	c       *strictpop3.Conn
 	buf     []byte
 	listing []byte
@@ -42,7 +45,9 @@ type worker struct {
 	totals, logins []time.Duration
 }
 
-func newWorker(t *tally) *worker { return &worker{t: t, buf: make([]byte, 128<<10)} }
+func newWorker(t *tally, scenario, user string) *worker {
+	return &worker{t: t, scenario: scenario, user: user, buf: make([]byte, 128<<10)}
+}
 
 // report hands the worker's latencies over.
 func (w *worker) report() {
@@ -55,26 +60,37 @@ func (w *worker) report() {
 // session runs one session of the scenario as user n.
 func (w *worker) session(n int) error {
 	start := time.Now()
-	c, err := dial(w.buf)
+	c, err := w.open(n)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	c.SetDeadline(start.Add(*timeout))
 	w.c = c
-	if *scenario != "connect" && *scenario != "tls-handshake" {
-		if err := auth(c, n); err != nil {
-			return err
-		}
-		w.logins = append(w.logins, time.Since(start))
-	}
-	if err := scenarios[*scenario](w); err != nil {
-		return fmt.Errorf("%s: %w", *scenario, err)
+	if err := scenarios[w.scenario](w); err != nil {
+		return fmt.Errorf("%s: %w", w.scenario, err)
 	}
 	w.totals = append(w.totals, time.Since(start))
 	w.t.ops.Add(1)
 	w.t.bytes.Add(c.Octets())
 	return nil
+}
+
+// open connects and, unless the scenario is about less, signs in as user n.
+func (w *worker) open(n int) (*strictpop3.Conn, error) {
+	start := time.Now()
+	c, err := dial(w.buf)
+	if err != nil {
+		return nil, err
+	}
+	c.SetDeadline(start.Add(*timeout))
+	if w.scenario != "connect" && w.scenario != "tls-handshake" {
+		if err := auth(c, w.user, n); err != nil {
+			c.Close()
+			return nil, err
+		}
+		w.logins = append(w.logins, time.Since(start))
+	}
+	return c, nil
 }
 
 var dials atomic.Int64
@@ -115,8 +131,9 @@ func dial(buf []byte) (*strictpop3.Conn, error) {
 	return c, nil
 }
 
-func auth(c *strictpop3.Conn, n int) error {
-	if _, err := c.Cmd("USER " + fmt.Sprintf(*user, *first+n)); err != nil {
+// auth signs in as user n of a pattern.
+func auth(c *strictpop3.Conn, pattern string, n int) error {
+	if _, err := c.Cmd("USER " + fmt.Sprintf(pattern, *first+n)); err != nil {
 		return err
 	}
 	_, err := c.Cmd("PASS " + *pass)
