@@ -32,6 +32,10 @@ var (
 	ErrState = errors.New("not possible in this state of the session")
 	// ErrNoTimestamp: the greeting has no timestamp that APOP could use.
 	ErrNoTimestamp = errors.New("the greeting has no timestamp for APOP")
+	// ErrBinding: the server refused a sign-in with channel binding before it could have looked at a password. Most likely
+	// it knows no binding that fits this version of TLS; without the -PLUS mechanisms in Options.Mechanisms, on a new
+	// connection, it may let us in.
+	ErrBinding = errors.New("the server turned the channel binding down")
 	// ErrServerProof is sasl.ErrServerProof: the server accepted the sign-in without proving that it knows the password,
 	// or its proof was wrong (RFC 5802 §3). That ends the session.
 	ErrServerProof = sasl.ErrServerProof

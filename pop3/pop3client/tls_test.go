@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -321,6 +322,42 @@ func TestChannelBinding(t *testing.T) {
 			c.Close()
 			if err := peer.Wait(); err != nil || len(exported) != 32 {
 				t.Errorf("peer: %v, binding of %d octets", err, len(exported))
+			}
+		})
+	}
+}
+
+// TestChannelBindingTurnedDown: a server that turns the binding down before it asked for a proof has said nothing about the
+// password (Cyrus 3.6 does, which knows no binding for TLS 1.3), and the error tells.
+func TestChannelBindingTurnedDown(t *testing.T) {
+	t.Parallel()
+	config, pool := serverTLS(t, host)
+	for _, test := range []struct {
+		name   string
+		script pop3test.Script
+		want   bool
+	}{
+		{"at once", pop3test.Dialogue("S: -ERR [AUTH] authenticating: bad protocol / cancel"), true},
+		{"after a challenge", pop3test.Dialogue("S: + " + b64("r=nonsense") + "\nC: *\nS: -ERR [AUTH] cancelled"), false},
+		{"for another reason", pop3test.Dialogue("S: -ERR [SYS/TEMP] busy"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			auth := pop3test.ExpectFunc(func(line string) (pop3test.Script, error) {
+				if !strings.HasPrefix(line, "AUTH SCRAM-SHA-256-PLUS ") {
+					return nil, fmt.Errorf("got %q", line)
+				}
+				return test.script, nil
+			})
+			peer := pop3test.NewScriptedPeer(t, pop3test.StartTLS(config), pop3test.Reply("+OK"), pop3test.Expect("CAPA"),
+				pop3test.Reply("+OK", "SASL PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS", "."), auth, pop3test.ExpectHangUp())
+			c, err := pop3client.Dial(t.Context(), host, &pop3client.Options{RootCAs: pool, DialContext: peer.DialTCP})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := c.Login(t.Context(), "mrose", "secret"); err == nil || errors.Is(err, pop3client.ErrBinding) != test.want {
+				t.Errorf("Login: %v, ErrBinding: want %v", err, test.want)
 			}
 		})
 	}
