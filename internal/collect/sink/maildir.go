@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -116,19 +115,15 @@ func (m *Maildir) Begin(ctx context.Context, letter collect.Letter) (collect.Del
 	if err != nil {
 		return nil, m.fault("cannot be used", err)
 	}
-	d := &maildirDelivery{sink: m, key: key, there: there, received: letter.Received}
+	d := &maildirDelivery{messageFile: messageFile{fault: m.fault}, sink: m, key: key, there: there, received: letter.Received}
 	if there {
 		d.out = io.Discard
 		return d, nil
 	}
 	d.tmp = filepath.Join(m.dir, "tmp", nameMark+key.String()+nameEnd)
-	if d.file, err = createOwned(d.tmp); err != nil {
-		return nil, m.fault("cannot take a message", err)
+	if err := d.open(d.tmp, mailfile.LineForm{LF: !m.crlf}, nil); err != nil {
+		return nil, err
 	}
-	d.buffer = bufio.NewWriterSize(d.file, blocks)
-	d.count = counter{w: d.buffer}
-	d.lines = mailfile.NewLineWriter(&d.count, mailfile.LineForm{LF: !m.crlf})
-	d.out = d.lines
 	return d, nil
 }
 
@@ -269,28 +264,12 @@ func removeOwned(path string) bool {
 }
 
 type maildirDelivery struct {
+	messageFile
 	sink     *Maildir
 	key      keyDigest
 	there    bool // before this delivery
 	received time.Time
-
-	tmp    string
-	file   *os.File // nil at the end
-	buffer *bufio.Writer
-	count  counter
-	lines  *mailfile.LineWriter
-	out    io.Writer // nil at the end
-}
-
-func (d *maildirDelivery) Write(p []byte) (int, error) {
-	if d.out == nil {
-		return 0, errEnded
-	}
-	n, err := d.out.Write(p)
-	if err != nil {
-		err = d.sink.fault("cannot take a message", err)
-	}
-	return n, err
+	tmp      string // the path of the file, empty once it has another name
 }
 
 // Commit makes the file durable, then gives it its name, then makes that durable.

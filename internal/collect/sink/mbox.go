@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -97,7 +96,7 @@ func (m *Mbox) Begin(ctx context.Context, letter collect.Letter) (collect.Delive
 		return nil, temporary(err)
 	}
 	key := digestKey(letter.Key)
-	d := &mboxDelivery{sink: m, key: key, hash: sha256.New()}
+	d := &mboxDelivery{messageFile: messageFile{fault: m.fault}, sink: m, key: key, hash: sha256.New()}
 	err := m.locked(ctx, func(*os.File) error {
 		d.there = m.journal.have[key]
 		return nil
@@ -109,13 +108,9 @@ func (m *Mbox) Begin(ctx context.Context, letter collect.Letter) (collect.Delive
 		d.out = io.Discard
 		return d, nil
 	}
-	if d.file, err = createOwned(m.spool(key)); err != nil {
-		return nil, m.fault("cannot take a message", err)
+	if err := d.open(m.spool(key), mailfile.LineForm{Quote: true, LF: !m.opt.CRLF}, d.hash); err != nil {
+		return nil, err
 	}
-	d.buffer = bufio.NewWriterSize(io.MultiWriter(d.file, d.hash), blocks)
-	d.count = counter{w: d.buffer}
-	d.lines = mailfile.NewLineWriter(&d.count, mailfile.LineForm{Quote: true, LF: !m.opt.CRLF})
-	d.out = d.lines
 	received := letter.Received
 	if received.IsZero() {
 		received = time.Now()
@@ -198,27 +193,11 @@ func openMbox(path string) (*os.File, error) {
 }
 
 type mboxDelivery struct {
+	messageFile
 	sink  *Mbox
 	key   keyDigest
 	there bool // before this delivery
-
-	file   *os.File // nil at the end
-	hash   hash.Hash
-	buffer *bufio.Writer
-	count  counter
-	lines  *mailfile.LineWriter
-	out    io.Writer // nil at the end
-}
-
-func (d *mboxDelivery) Write(p []byte) (int, error) {
-	if d.out == nil {
-		return 0, errEnded
-	}
-	n, err := d.out.Write(p)
-	if err != nil {
-		err = d.sink.fault("cannot take a message", err)
-	}
-	return n, err
+	hash  hash.Hash
 }
 
 // Commit appends the message to the mbox.
