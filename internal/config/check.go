@@ -34,6 +34,7 @@ func (c *Config) check(p *problems) {
 	c.Store.check(p)
 	c.Collector.check(p)
 	checkFetches(p, c.Fetch)
+	c.checkOAuth(p)
 	oneOf(p, "log.format", c.Log.Format, "text", "json")
 	oneOf(p, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	if c.Metrics.Listen != "" && checkTCP(p, taken, "metrics.listen", c.Metrics.Listen) && !loopback(c.Metrics.Listen) {

@@ -25,6 +25,7 @@ type Config struct {
 	Metrics   Metrics   `toml:"metrics" json:"metrics"`
 	Collector Collector `toml:"collector" json:"collector"`
 	Fetch     []Fetch   `toml:"fetch" json:"fetch"`
+	OAuth     []OAuth   `toml:"oauth" json:"oauth"`
 }
 
 // POP3 is the counter where mail is picked up.

@@ -66,6 +66,7 @@ func DefaultFetch() Fetch {
 		MaxMessage: 64 << 30,
 		Start:      "all",
 		Trace:      true,
+		Idle:       true,
 		Interval:   Duration(5 * time.Minute),
 	}
 }
@@ -74,6 +75,9 @@ func DefaultFetch() Fetch {
 func elementDefault(t reflect.Type) reflect.Value {
 	if t == reflect.TypeFor[Fetch]() {
 		return reflect.ValueOf(DefaultFetch())
+	}
+	if t == reflect.TypeFor[OAuth]() {
+		return reflect.ValueOf(DefaultOAuth())
 	}
 	return reflect.Zero(t)
 }

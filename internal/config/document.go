@@ -16,12 +16,14 @@ var (
 	sourceConfig string
 	//go:embed fetch.go
 	sourceFetch string
+	//go:embed fetch_oauth.go
+	sourceOAuth string
 )
 
 // docs returns the doc comments of all structs of the tree: "POP3" for a struct, "POP3.Listen" for a field.
 func docs() map[string]string {
 	found := make(map[string]string)
-	for _, source := range []string{sourceConfig, sourceFetch} {
+	for _, source := range []string{sourceConfig, sourceFetch, sourceOAuth} {
 		file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			panic("config: embedded source: " + err.Error()) // it compiled

@@ -22,7 +22,8 @@ type Fetch struct {
 	// another account, which has fetched nothing yet.
 	Name string `toml:"name" json:"name" required:"true"`
 	// Server and user: "pop3s://user@host" (TLS, port 995) or "pop3://user@host" (port 110, switched to TLS by STLS before
-	// anything else). A port can follow the host. There is no falling back to an unprotected connection.
+	// anything else), "imaps://user@host/FOLDER" (TLS, port 993) or "imap://user@host/FOLDER" (port 143, STARTTLS); without a
+	// FOLDER it is INBOX. A port can follow the host. There is no falling back to an unprotected connection.
 	URL string `toml:"url" json:"url" required:"true"`
 	// User name, if it does not stand in url.
 	User string `toml:"user" json:"user"`
@@ -33,11 +34,12 @@ type Fetch struct {
 	Password string `toml:"password" json:"password"`
 	// Where each message goes, all of them or none: "store:ACCOUNT" (an account here), "maildir:PATH", "mbox:PATH",
 	// "pipe:PROGRAM ARGUMENT..." (no shell), "lmtp:HOST:PORT ADDRESS..." or "lmtp:unix:PATH ADDRESS...",
-	// "smtp://[USER@]HOST[:PORT] ADDRESS..." (STARTTLS, except on this very machine) or "smtps://...". "~/" before a PATH
-	// is the home folder.
+	// "smtp://[USER@]HOST[:PORT] ADDRESS..." (STARTTLS, except on this very machine) or "smtps://...", "gmail:ADDRESS
+	// LABEL..." (by its API, with gmail_oauth), "imap://USER@HOST[:PORT]/FOLDER" (STARTTLS) or "imaps://...", or "multidrop:ACCOUNT" (to the accounts here that the envelope names, and to
+	// ACCOUNT what is for none of them). "~/" before a PATH is the home folder.
 	To []string `toml:"to" json:"to" required:"true"`
 
-	// "required", or "none" for a pop3:// server without TLS: password and mail can then be read on the way.
+	// "required", or "none" for a pop3:// or imap:// server without TLS: password and mail can then be read on the way.
 	TLS string `toml:"tls" json:"tls"`
 	// Who vouches for the server: "authorities" (those of the system, or ca), "pins" (one of pins is enough, for a
 	// self-signed certificate) or "first-use" (the key seen first is remembered; another one raises an alarm).
@@ -92,4 +94,25 @@ type Fetch struct {
 	Interval Duration `toml:"interval" json:"interval"`
 	// Where the password for a smtp:// destination with a user comes from, written as password is.
 	SMTPPassword string `toml:"smtp_password" json:"smtp_password"`
+	// Name of the [[oauth]] whose tokens take the place of a password. Sign in with postamt fetch login NAME.
+	OAuth string `toml:"oauth" json:"oauth"`
+	// Name of the [[oauth]] for a gmail: destination. Sign in with postamt fetch login NAME.
+	GmailOAuth string `toml:"gmail_oauth" json:"gmail_oauth"`
+	// Let Gmail put into Spam what it takes for spam. Otherwise it never does.
+	GmailSpam bool `toml:"gmail_spam" json:"gmail_spam"`
+	// For a multidrop: destination, where the recipients of the envelope stand: the field that the provider's server writes
+	// into each message, like "X-Original-To", "Delivered-To", "Envelope-To" or "Received" (for the address behind its
+	// "for"); or "*ENV" if the server knows that command.
+	Envelope string `toml:"envelope" json:"envelope"`
+	// How many fields of that name stand above the right one.
+	EnvelopeSkip int `toml:"envelope_skip" json:"envelope_skip"`
+	// What the provider puts before each address there, to be taken off: "bob-" for "Delivered-To: bob-alice@example.org".
+	EnvelopePrefix string `toml:"envelope_prefix" json:"envelope_prefix"`
+	// Where the password for an imap:// destination comes from, written as password is.
+	IMAPPassword string `toml:"imap_password" json:"imap_password"`
+	// Name of the [[oauth]] for an imap:// destination. Sign in with postamt fetch login NAME.
+	IMAPOAuth string `toml:"imap_oauth" json:"imap_oauth"`
+	// Let the daemon keep a connection to an imap:// server that tells when mail comes (IDLE), so that it is fetched at
+	// once and not after interval. It counts for collector.per_host, and one place is always left for other accounts.
+	Idle bool `toml:"idle" json:"idle"`
 }

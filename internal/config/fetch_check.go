@@ -56,7 +56,8 @@ func (f *Fetch) check(p *problems, key string) {
 	f.checkTrust(p, key)
 	f.checkDestinations(p, key)
 	f.checkRules(p, key)
-	if !slices.Equal(f.Auth, []string{"EXTERNAL"}) || f.Password != "" {
+	f.checkMultidrop(p, key)
+	if f.OAuth == "" && !slices.Equal(f.Auth, []string{"EXTERNAL"}) || f.Password != "" {
 		checkPassword(p, key, "password", f.Password)
 	}
 }
@@ -82,7 +83,8 @@ func (f *Fetch) checkServer(p *problems, key string) {
 	}
 	if f.TLS == "none" {
 		if server.TLS {
-			p.add(key+".tls", `"none" does not go with pop3s://, remove it or write pop3://`)
+			scheme, _, _ := strings.Cut(f.URL, ":")
+			p.add(key+".tls", `"none" does not go with %s://, remove it or write %s://`, scheme, strings.TrimSuffix(scheme, "s"))
 		} else if !loopback(server.Address()) {
 			p.warn(key+".tls", `"none": everybody on the way to %s can read the password and the mail`, server.Host)
 		}

@@ -16,17 +16,21 @@ import (
 
 // A Server is what the url of a [[fetch]] says.
 type Server struct {
-	// TLS from the first octet; else STLS, unless tls = "none".
+	// IMAP is what it speaks; else POP3.
+	IMAP bool
+	// TLS from the first octet; else STLS or STARTTLS, unless tls = "none".
 	TLS  bool
 	User string // empty if it does not stand in the url
 	Host string // name or IP address, without brackets
 	Port string
+	// Folder is what is fetched from an IMAP server.
+	Folder string
 }
 
 // Address returns host:port.
 func (s Server) Address() string { return net.JoinHostPort(s.Host, s.Port) }
 
-// ParseServer reads "pop3s://user@host:port" or "pop3://...".
+// ParseServer reads "pop3s://user@host:port" or "pop3://...", "imaps://user@host:port/folder" or "imap://...".
 func ParseServer(s string) (Server, error) {
 	const example = `write "pop3s://user@host" or "pop3://user@host"`
 	u, err := url.Parse(s)
@@ -40,6 +44,12 @@ func ParseServer(s string) (Server, error) {
 		server.Port = first(server.Port, "995")
 	case "pop3", "pop":
 		server.Port = first(server.Port, "110")
+	case ToIMAPS:
+		server.IMAP, server.TLS = true, true
+		server.Port = first(server.Port, "993")
+	case ToIMAP:
+		server.IMAP = true
+		server.Port = first(server.Port, "143")
 	default:
 		return Server{}, fmt.Errorf("%s is not a server, %s", show(withoutPassword(s)), example)
 	}
@@ -52,6 +62,12 @@ func ParseServer(s string) (Server, error) {
 	}
 	if n, err := strconv.ParseUint(server.Port, 10, 16); err != nil || n == 0 {
 		return Server{}, fmt.Errorf("%s has no port that can be, ports are 1 to 65535", show(s))
+	}
+	if server.IMAP {
+		if server.Folder, err = imapFolder(u); err != nil {
+			return Server{}, fmt.Errorf("%s %w", show(s), err)
+		}
+		return server, nil
 	}
 	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
 		return Server{}, fmt.Errorf("%s has something behind the host, %s", show(s), example)
@@ -83,18 +99,22 @@ const (
 	ToLMTP    = "lmtp"
 	ToSMTP    = "smtp"  // STARTTLS
 	ToSMTPS   = "smtps" // TLS from the first octet
+	ToGmail   = "gmail"
+	// ToMultidrop goes to the accounts that the envelope names.
+	ToMultidrop = "multidrop"
 )
 
 // A Destination is what one element of the to of a [[fetch]] says.
 type Destination struct {
 	// Kind is one of the To constants.
 	Kind string
-	// Name is the account (store), the path (maildir, mbox), or the address: "unix:PATH" (lmtp) or host:port (lmtp, smtp,
-	// smtps).
+	// Name is the account (store), the one for the rest (multidrop), the path (maildir, mbox), the mailbox (gmail), or the
+	// address: "unix:PATH" (lmtp) or host:port (lmtp, smtp, smtps).
 	Name string
-	// User is who to sign in as (smtp, smtps), or empty.
+	// User is who to sign in as (smtp, smtps, imap, imaps), or empty.
 	User string
-	// Words are the program and its arguments (pipe), or the addresses of the recipients (lmtp, smtp, smtps).
+	// Words are the program and its arguments (pipe), the labels (gmail), the folder (imap, imaps), or the addresses of the recipients (lmtp, smtp,
+	// smtps).
 	Words []string
 }
 
@@ -113,13 +133,21 @@ func ParseDestination(s string) (Destination, error) {
 		return bad(`says nothing about its kind, write "store:ACCOUNT", "maildir:PATH", "mbox:PATH", "pipe:PROGRAM", "lmtp:HOST:PORT ADDRESS" or "smtp://HOST ADDRESS"`)
 	}
 	switch kind {
-	case ToStore:
+	case ToStore, ToMultidrop:
 		if d.Name = rest; rest == "" || strings.ContainsFunc(rest, unicode.IsSpace) {
-			return bad(`names no account here, write one like "store:bob"`)
+			return bad(`names no account here, write one like "%s:bob"`, kind)
 		}
 	case ToMaildir, ToMbox:
 		if d.Name = rest; rest == "" || strings.ContainsRune(rest, 0) {
 			return bad(`names no path, write one like "%s:~/Mail"`, kind)
+		}
+	case ToIMAP, ToIMAPS:
+		if err := parseIMAP(&d, s); err != nil {
+			return bad("%v", err)
+		}
+	case ToGmail:
+		if err := parseGmail(&d, words); err != nil {
+			return bad("%v", err)
 		}
 	case ToPipe:
 		if d.Words = words; len(words) == 0 {
@@ -153,7 +181,7 @@ func ParseDestination(s string) (Destination, error) {
 			return bad("has no port that can be, ports are 1 to 65535")
 		}
 	default:
-		return bad(`is of an unknown kind, kinds are store, maildir, mbox, pipe, lmtp, smtp and smtps`)
+		return bad(`is of an unknown kind, kinds are store, multidrop, maildir, mbox, pipe, lmtp, smtp, smtps, imap, imaps and gmail`)
 	}
 	if kind == ToLMTP || kind == ToSMTP || kind == ToSMTPS {
 		if len(d.Words) == 0 {
@@ -233,7 +261,7 @@ func (f *Fetch) resolve(base, home string) error {
 	for key, p := range map[string]*string{"ca": &f.CA, "client_cert": &f.ClientCert, "client_key": &f.ClientKey} {
 		to(p, key, "")
 	}
-	for key, p := range map[string]*string{"password": &f.Password, "smtp_password": &f.SMTPPassword} {
+	for key, p := range map[string]*string{"password": &f.Password, "smtp_password": &f.SMTPPassword, "imap_password": &f.IMAPPassword} {
 		to(p, key, "file:")
 		to(p, key, "netrc:")
 	}

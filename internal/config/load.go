@@ -167,6 +167,12 @@ func (h host) resolve(c *Config, base string) error {
 			return err
 		}
 	}
+	c.OAuth = append([]OAuth(nil), c.OAuth...)
+	for i := range c.OAuth {
+		if err := c.OAuth[i].resolve(base, h.getenv("HOME")); err != nil {
+			return err
+		}
+	}
 	c.LMTP.Listen = append([]string(nil), c.LMTP.Listen...)
 	for i, a := range c.LMTP.Listen {
 		network, path := SplitAddress(a)

@@ -51,7 +51,9 @@ func showTable(b *bufio.Writer, v, def reflect.Value) {
 }
 
 // isTables tells a list that is written as sections; other lists stand on one line.
-func isTables(t reflect.Type) bool { return t == reflect.TypeFor[[]Fetch]() }
+func isTables(t reflect.Type) bool {
+	return t == reflect.TypeFor[[]Fetch]() || t == reflect.TypeFor[[]OAuth]()
+}
 
 // literal returns a value as TOML on one line.
 func literal(v reflect.Value) string {

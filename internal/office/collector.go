@@ -120,7 +120,7 @@ func OpenCollector(ctx context.Context, cfg *config.Config, v *Vault, opt Collec
 		store: opt.store, accounts: v.Accounts, hostname: cfg.Hostname,
 		to: cfg.Collector.AlarmTo, webhook: cfg.Collector.AlarmWebhook, client: c.client,
 	}
-	b := builder{folder: filepath.Join(cfg.Data, fetchName), hostname: cfg.Hostname, store: opt.store, accounts: v.Accounts, prompt: once(opt.Prompt)}
+	b := builder{folder: filepath.Join(cfg.Data, fetchName), hostname: cfg.Hostname, store: opt.store, accounts: v.Accounts, prompt: once(opt.Prompt), oauth: cfg.FindOAuth}
 	for i := range wanted {
 		f := &wanted[i]
 		c.servers[f.Name] = f.Server()

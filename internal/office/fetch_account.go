@@ -32,6 +32,7 @@ type builder struct {
 	store    mailstore.Store
 	accounts account.Directory
 	prompt   func(ctx context.Context, question string) (string, error)
+	oauth    func(name string) *config.OAuth // finds an [[oauth]], nil if there is none
 }
 
 // account translates a [[fetch]]. What cannot be as it is configured becomes an account whose runs fail and say why.
@@ -105,10 +106,16 @@ func (b *builder) source(f *config.Fetch) (collect.Source, error) {
 		User:      server.User,
 		Password:  password,
 		Cleartext: f.TLS == "none",
+		SDPS:      f.Envelope == config.EnvelopeSDPS,
 		APOP:      slices.Equal(f.Auth, []string{"APOP"}),
 	}
 	if !opt.APOP {
 		opt.Client.Mechanisms = f.Auth
+	}
+	if f.OAuth != "" {
+		if opt.Token, opt.TokenRefused, err = b.token(f, f.OAuth, fetchUse(f)); err != nil {
+			return nil, err
+		}
 	}
 	opt.Client.Timeout, opt.Client.MaxMessage = time.Duration(f.Timeout), int64(f.MaxMessage)
 	if f.Proxy != "" {

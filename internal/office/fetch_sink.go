@@ -20,6 +20,10 @@ func (b *builder) sink(f *config.Fetch, d config.Destination) (s collect.Sink, c
 	case config.ToStore:
 		drop := &dropSink{store: b.store, accounts: b.accounts, account: d.Name}
 		return drop, drop.check, nil
+	case config.ToMultidrop:
+		return b.multidrop(f, d.Name)
+	case config.ToGmail:
+		s, err = b.gmail(f, d)
 	case config.ToMaildir:
 		s, err = sink.NewMaildir(d.Name, sink.MaildirOptions{})
 	case config.ToMbox:
