@@ -78,8 +78,8 @@ type Options struct {
 
 // A Source has the tokens of one account. It may be used concurrently.
 type Source struct {
-	opt    Options
-	http   *http.Client
+	opt  Options
+	http *http.Client
 
 	mu       sync.Mutex
 	refused  string    // an access token that a mail server did not take
