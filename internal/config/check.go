@@ -35,6 +35,9 @@ func (c *Config) check(p *problems) {
 	c.Collector.check(p)
 	checkFetches(p, c.Fetch)
 	c.checkOAuth(p)
+	for i := range c.Fetch {
+		c.Fetch[i].checkIMAP(p, fmt.Sprintf("fetch[%d]", i), c)
+	}
 	oneOf(p, "log.format", c.Log.Format, "text", "json")
 	oneOf(p, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	if c.Metrics.Listen != "" && checkTCP(p, taken, "metrics.listen", c.Metrics.Listen) && !loopback(c.Metrics.Listen) {

@@ -144,7 +144,7 @@ func (f *Fetch) checkDestinations(p *problems, key string) {
 			p.warn(at, "LMTP has no TLS: everybody on the way to %s can read the mail", d.Name)
 		}
 		seen[s] = true
-		smtpUser = smtpUser || d.User != ""
+		smtpUser = smtpUser || d.User != "" && (d.Kind == ToSMTP || d.Kind == ToSMTPS)
 	}
 	if f.SMTPPassword != "" {
 		checkPassword(p, key, "smtp_password", f.SMTPPassword)

@@ -109,12 +109,12 @@ type Destination struct {
 	// Kind is one of the To constants.
 	Kind string
 	// Name is the account (store), the one for the rest (multidrop), the path (maildir, mbox), the mailbox (gmail), or the
-	// address: "unix:PATH" (lmtp) or host:port (lmtp, smtp, smtps).
+	// address: "unix:PATH" (lmtp) or host:port (lmtp, smtp, smtps, imap, imaps).
 	Name string
 	// User is who to sign in as (smtp, smtps, imap, imaps), or empty.
 	User string
-	// Words are the program and its arguments (pipe), the labels (gmail), the folder (imap, imaps), or the addresses of the recipients (lmtp, smtp,
-	// smtps).
+	// Words are the program and its arguments (pipe), the labels (gmail), the folder (imap, imaps), or the addresses of the
+	// recipients (lmtp, smtp, smtps).
 	Words []string
 }
 
@@ -123,7 +123,7 @@ func ParseDestination(s string) (Destination, error) {
 	kind, rest, ok := strings.Cut(s, ":")
 	d := Destination{Kind: kind}
 	bad := func(format string, args ...any) (Destination, error) {
-		return Destination{}, fmt.Errorf(show(withoutSMTPPassword(s))+" "+format, args...)
+		return Destination{}, fmt.Errorf("%s "+format, append([]any{show(withoutSMTPPassword(s))}, args...)...)
 	}
 	words, err := argv.Split(rest)
 	if err != nil {
