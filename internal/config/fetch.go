@@ -52,7 +52,7 @@ type Fetch struct {
 	ClientCert string `toml:"client_cert" json:"client_cert"`
 	// Its private key.
 	ClientKey string `toml:"client_key" json:"client_key"`
-	// Way to the server: "socks5://HOST:PORT" or "http://HOST:PORT". Empty means directly.
+	// Way to the server: "socks5://[USER@]HOST:PORT" or "http://[USER@]HOST:PORT". Empty means directly.
 	Proxy string `toml:"proxy" json:"proxy"`
 	// Ways to sign in that may be used: SASL mechanisms and "USER" (the best of them that the server offers is taken), or
 	// "APOP" alone. Empty means whatever the server offers that is safe on the connection.
@@ -115,4 +115,6 @@ type Fetch struct {
 	// Let the daemon keep a connection to an imap:// server that tells when mail comes (IDLE), so that it is fetched at
 	// once and not after interval. It counts for collector.per_host, and one place is always left for other accounts.
 	Idle bool `toml:"idle" json:"idle"`
+	// Where the password for a proxy with a user comes from, written as password is.
+	ProxyPassword string `toml:"proxy_password" json:"proxy_password"`
 }

@@ -89,12 +89,7 @@ func (f *Fetch) checkServer(p *problems, key string) {
 			p.warn(key+".tls", `"none": everybody on the way to %s can read the password and the mail`, server.Host)
 		}
 	}
-	if f.Proxy != "" {
-		u, err := url.Parse(f.Proxy)
-		if err != nil || u.Scheme != "socks5" && u.Scheme != "http" || !validPort(u.Host) {
-			p.add(key+".proxy", `is not a proxy, write "socks5://HOST:PORT" or "http://HOST:PORT"`)
-		}
-	}
+	f.checkProxy(p, key)
 	if len(f.Auth) > 1 && slices.Contains(f.Auth, "APOP") {
 		p.add(key+".auth", `"APOP" stands alone, remove the others`)
 	}

@@ -261,7 +261,7 @@ func (f *Fetch) resolve(base, home string) error {
 	for key, p := range map[string]*string{"ca": &f.CA, "client_cert": &f.ClientCert, "client_key": &f.ClientKey} {
 		to(p, key, "")
 	}
-	for key, p := range map[string]*string{"password": &f.Password, "smtp_password": &f.SMTPPassword, "imap_password": &f.IMAPPassword} {
+	for key, p := range map[string]*string{"password": &f.Password, "smtp_password": &f.SMTPPassword, "imap_password": &f.IMAPPassword, "proxy_password": &f.ProxyPassword} {
 		to(p, key, "file:")
 		to(p, key, "netrc:")
 	}

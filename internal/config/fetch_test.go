@@ -89,7 +89,12 @@ func TestFetchMistakes(t *testing.T) {
 		{"trust", `to =`, "trust = \"pins\"\nto =", `5: fetch[0].trust: "pins" needs pins, list at least one`},
 		{"pin", `to =`, "pins = [\"sha256/AAAA\"]\nto =", `5: fetch[0].pins[0]: "sha256/AAAA" is not a pin, it is "sha256/" and the base64 of 32 octets`},
 		{"client certificate", `to =`, "client_cert = \"a\"\nto =", `1: fetch[0]: has one of client_cert and client_key, both are needed`},
-		{"proxy", `to =`, "proxy = \"tor\"\nto =", `5: fetch[0].proxy: is not a proxy, write "socks5://HOST:PORT" or "http://HOST:PORT"`},
+		{"proxy", `to =`, "proxy = \"tor\"\nto =", `5: fetch[0].proxy: is not a proxy, write "socks5://HOST:PORT" or "http://HOST:PORT", with USER@ before HOST if it wants a sign-in`},
+		{"proxy with a password", `to =`, "proxy = \"http://me:pw@[::1]:1\"\nto =", `5: fetch[0].proxy: has a password in it, which must not stand in this file: set proxy_password = "file:PATH"`},
+		{"proxy without its password", `to =`, "proxy = \"http://me@[::1]:1\"\nto =", `5: fetch[0].proxy: has a user, but there is no proxy_password`},
+		{"proxy without its user", `to =`, "proxy = \"http://[::1]:1\"\nproxy_password = \"env:X\"\nto =", `6: fetch[0].proxy_password: has no user in proxy that it is for, write "http://USER@[::1]:1"`},
+		{"password for no proxy", `to =`, "proxy_password = \"env:X\"\nto =", `5: fetch[0].proxy_password: has no proxy that it is for, set proxy or remove it`},
+		{"password of a proxy itself", `to =`, "proxy = \"http://me@[::1]:1\"\nproxy_password = \"hunter2\"\nto =", `6: fetch[0].proxy_password: does not say where the password comes from: ` + sources + `. The password itself must not stand in this file`},
 		{"keep and delete", `to =`, "keep = true\ndelete_after = \"14d\"\nto =", `6: fetch[0].delete_after: does not go with keep = true, remove one of them`},
 		{"keep and newest", `to =`, "keep = true\nkeep_newest = 3\nto =", `6: fetch[0].keep_newest: does not go with keep = true, which keeps all: remove one of them`},
 		{"start", `to =`, "start = \"yesterday\"\nto =", `5: fetch[0].start: "yesterday" is not one of "all", "now" or a time like "7d"`},
@@ -119,7 +124,7 @@ func TestFetchMistakes(t *testing.T) {
 
 func TestFetchWarnings(t *testing.T) {
 	t.Parallel()
-	l, err := Parse("p", []byte(strings.Replace(five, "pop3s:", "pop3:", 1)+"tls = \"none\"\ndelete_above = \"10MB\"\n"+
+	l, err := Parse("p", []byte(strings.Replace(five, "pop3s:", "pop3:", 1)+"tls = \"none\"\ndelete_above = \"10MB\"\nproxy=\"socks5://me@proxy.example.net:1080\"\nproxy_password=\"env:X\"\n"+
 		strings.NewReplacer("store:bob", "lmtp:mx.example.org:24 a@b", `"isp"`, `"two"`).Replace(five)))
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +136,8 @@ func TestFetchWarnings(t *testing.T) {
 	want := []string{
 		`p:6: fetch[0].tls: "none": everybody on the way to pop.example.net can read the password and the mail`,
 		`p:7: fetch[0].delete_above: what is larger than 10MB is deleted on the server without ever being fetched`,
-		`p:12: fetch[1].to[0]: LMTP has no TLS: everybody on the way to mx.example.org:24 can read the mail`,
+		`p:8: fetch[0].proxy: everybody on the way to proxy.example.net:1080 can read the password for it: proxies are asked in the clear`,
+		`p:14: fetch[1].to[0]: LMTP has no TLS: everybody on the way to mx.example.org:24 can read the mail`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -21,7 +21,6 @@ import (
 	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/keyring"
 	"github.com/postamt/postamt/internal/mailstore"
-	"github.com/postamt/postamt/internal/proxy"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
 
@@ -118,10 +117,8 @@ func (b *builder) source(f *config.Fetch) (collect.Source, error) {
 		}
 	}
 	opt.Client.Timeout, opt.Client.MaxMessage = time.Duration(f.Timeout), int64(f.MaxMessage)
-	if f.Proxy != "" {
-		if opt.Client.DialContext, err = proxy.New(f.Proxy); err != nil {
-			return nil, err
-		}
+	if opt.Client.DialContext, err = b.dialer(f); err != nil {
+		return nil, err
 	}
 	if err := b.trust(f, &opt.Client); err != nil {
 		return nil, err

@@ -12,7 +12,6 @@ import (
 	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/keyring"
 	"github.com/postamt/postamt/internal/oauth"
-	"github.com/postamt/postamt/internal/proxy"
 )
 
 // token returns what gets a token of the [[oauth]] of that name for a [[fetch]], in the manner of a source of passwords,
@@ -89,7 +88,7 @@ func (b *builder) tokens(f *config.Fetch, name string, use oauth.Use) (*oauth.So
 	if f.Proxy != "" {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.Proxy, t.DisableKeepAlives = nil, true
-		if t.DialContext, err = proxy.New(f.Proxy); err != nil {
+		if t.DialContext, err = b.dialer(f); err != nil {
 			return nil, err
 		}
 		opt.Transport = t

@@ -16,11 +16,15 @@ type KeyringEntry struct {
 	For string
 }
 
-// FetchKeyring returns where the keyring has the password that a key of a [[fetch]] asks for ("password" or
-// "smtp_password"): one place for each server that it is for. It is an error if the password does not come from there.
+// FetchKeyring returns where the keyring has the password that a key of a [[fetch]] asks for ("password",
+// "smtp_password" or "proxy_password"): one place for each server that it is for. It is an error if the password does not come from there.
 func FetchKeyring(f *config.Fetch, key string) ([]KeyringEntry, error) {
 	spec, who := f.Password, []secret.Options{{Host: f.Server().Host, User: f.Server().User}}
-	if key == "smtp_password" {
+	switch key {
+	case "proxy_password":
+		user, host := f.ProxyUser()
+		spec, who = f.ProxyPassword, []secret.Options{{Host: host, User: user}}
+	case "smtp_password":
 		spec, who = f.SMTPPassword, nil
 		for _, d := range f.Destinations() {
 			if host, _, err := net.SplitHostPort(d.Name); err == nil && d.User != "" {

@@ -16,7 +16,7 @@ import (
 // forPeople are failures that no waiting cures.
 var forPeople = []error{
 	pop3client.ErrCleartext, pop3client.ErrNoMechanism, pop3client.ErrNoSTLS, pop3client.ErrArgument,
-	pop3client.ErrNoTimestamp, pop3client.ErrServerProof,
+	pop3client.ErrNoTimestamp, pop3client.ErrServerProof, pop3client.ErrProxyAuth,
 }
 
 // classify says what a failure to get in means. capa is what the server announced, if that is known.
