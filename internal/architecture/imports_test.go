@@ -46,6 +46,7 @@ var rules = []struct {
 	{"internal/collect/secret", []string{"internal/argv"}, "where passwords come from; the configuration splits commands the same way"},
 	{"internal/keyring", []string{"github.com/zalando/go-keyring/secret_service"}, "the only package that knows keyrings"},
 	{"internal/collect/sink", []string{"internal/collect", "internal/imapclient", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},
+	{"internal/probe", []string{"pop3", "pop3/pop3client"}, "looks at servers; it changes nothing"},
 	{"internal/discover", []string{"pop3/pop3client", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"}, "finds servers; it signs in nowhere and writes nothing"},
 	{"internal/config", []string{"internal/argv", "github.com/BurntSushi/toml"}, "the configuration knows nothing of what is configured"},
 	{"internal/tlsconf", []string{}, "certificates only"},
