@@ -34,6 +34,8 @@ const (
 	UseIMAP
 	// UseGmailInsert puts mail into a mailbox by Gmail's API.
 	UseGmailInsert
+	// UseIMAPAppend puts mail into a folder by IMAP.
+	UseIMAPAppend
 )
 
 // Names of providers that are known.
@@ -86,7 +88,7 @@ func Scopes(name string, use Use, flow Flow) []string {
 		return []string{"https://mail.google.com/"}
 	case name == Outlook && flow == ClientCredentials:
 		return []string{"https://outlook.office365.com/.default"}
-	case name == Outlook && use == UseIMAP:
+	case name == Outlook && (use == UseIMAP || use == UseIMAPAppend):
 		return []string{"https://outlook.office.com/IMAP.AccessAsUser.All", "offline_access"}
 	case name == Outlook:
 		return []string{"https://outlook.office.com/POP.AccessAsUser.All", "offline_access"}

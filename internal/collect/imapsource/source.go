@@ -20,10 +20,8 @@ type Options struct {
 	URL string
 	// User is the name to sign in with, if it is not in URL.
 	User string
-	// Password is asked at each Open, unless there is a Token.
-	Password func(ctx context.Context) (string, error)
-	// Token, if set, is asked for an access token at each Open (OAuth 2.0).
-	Token func(ctx context.Context) (string, error)
+	// Credentials are asked at each Open.
+	imapclient.Credentials
 	// Cleartext makes imap:// do without TLS, and lets others read password and mail.
 	Cleartext bool
 	// NoIdle makes Wait end with collect.ErrNoWait.
@@ -120,11 +118,11 @@ func (s *Source) Open(ctx context.Context) (collect.Session, error) {
 }
 
 func (s *Source) examine(ctx context.Context) (*imapclient.Client, imapclient.Folder, error) {
-	opt, err := s.credentials(ctx)
-	if err != nil {
-		return nil, imapclient.Folder{}, err
+	c, err := s.opt.Dial(ctx, s.opt.Client)
+	var missing *imapclient.CredentialError
+	if errors.As(err, &missing) {
+		return nil, imapclient.Folder{}, s.noCredentials(ctx, missing.Err)
 	}
-	c, err := imapclient.Dial(ctx, opt)
 	if err != nil {
 		return nil, imapclient.Folder{}, classify(err)
 	}
@@ -135,21 +133,13 @@ func (s *Source) examine(ctx context.Context) (*imapclient.Client, imapclient.Fo
 	return c, folder, nil
 }
 
-// credentials returns the client's options with a password or a token.
-func (s *Source) credentials(ctx context.Context) (opt imapclient.Options, err error) {
-	opt = s.opt.Client
-	if s.opt.Token != nil {
-		opt.Token, err = s.opt.Token(ctx)
-	} else {
-		opt.Password, err = s.opt.Password(ctx)
+// noCredentials says what it means that there is no password. What is typed already stays as it is.
+func (s *Source) noCredentials(ctx context.Context, err error) error {
+	var temporary *collect.TemporaryError
+	if collect.Classify(err) != collect.Temporary || ctx.Err() != nil || errors.As(err, &temporary) {
+		return err
 	}
-	if err != nil && collect.Classify(err) == collect.Temporary && ctx.Err() == nil {
-		var temporary *collect.TemporaryError
-		if !errors.As(err, &temporary) {
-			err = &collect.PermanentError{Err: fmt.Errorf("password for %s at %s: %w", s.opt.User, s.host, err)}
-		}
-	}
-	return opt, err
+	return &collect.PermanentError{Err: fmt.Errorf("password for %s at %s: %w", s.opt.User, s.host, err)}
 }
 
 // Wait waits until there is mail that the last listing did not have, and returns nil then. The error is collect.ErrNoWait

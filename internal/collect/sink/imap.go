@@ -41,8 +41,8 @@ var _ collect.Sink = (*IMAP)(nil)
 type IMAPOptions struct {
 	// Server is where it is and how to get in, without password and token.
 	Server imapclient.Options
-	// Password and Token are asked for each connection. Token goes before Password.
-	Password, Token func(ctx context.Context) (string, error)
+	// Credentials are asked for each connection.
+	imapclient.Credentials
 	// Folder is the folder's name as the server has it, INBOX if it is empty.
 	Folder string
 	// Spool is the folder for messages on their way. Default: the system's for temporary files.
@@ -131,17 +131,7 @@ func (s *IMAP) conn(ctx context.Context, fresh time.Duration) (*imapclient.Clien
 }
 
 func (s *IMAP) connect(ctx context.Context) (*imapclient.Client, error) {
-	opt := s.opt.Server
-	var err error
-	if s.opt.Token != nil {
-		opt.Token, err = s.opt.Token(ctx)
-	} else {
-		opt.Password, err = s.opt.Password(ctx)
-	}
-	if err != nil {
-		return nil, later(s.name, err)
-	}
-	c, err := imapclient.Dial(ctx, opt)
+	c, err := s.opt.Dial(ctx, s.opt.Server)
 	if err != nil {
 		return nil, later(s.name, err)
 	}
