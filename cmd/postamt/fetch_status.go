@@ -34,6 +34,8 @@ type fetchStatus struct {
 	Waiting    int        `json:"waiting"`
 	SetAside   int        `json:"set_aside"`
 	Deleting   int        `json:"deleting"`
+	// Tokens of OAuth that the account needs.
+	Tokens []fetchToken `json:"tokens,omitempty"`
 }
 
 func newFetchStatus(a *app) *cobra.Command {
@@ -60,6 +62,11 @@ func newFetchStatus(a *app) *cobra.Command {
 			all, err := fetchStatuses(loaded.Fetch, known, args)
 			if err != nil {
 				return err
+			}
+			for i := range all {
+				if f, err := fetchNamed(&loaded.Config, all[i].Account); err == nil {
+					all[i].Tokens = a.tokenStates(cmd.Context(), &loaded.Config, f)
+				}
 			}
 			if asJSON {
 				return a.printJSON(all)
@@ -145,6 +152,11 @@ func (a *app) fetchStatusTable(all []fetchStatus) error {
 		return err
 	}
 	for _, s := range all {
+		for _, t := range s.Tokens {
+			if err := a.print("%s\n", plainLine(t.line(s.Account))); err != nil {
+				return err
+			}
+		}
 		if s.Error == "" {
 			continue
 		}
