@@ -24,6 +24,8 @@
 //	}
 //	return c.Quit(ctx) // deletes
 //
+// DialURL does the first two steps by a POP URL. ProxyDialer makes an Options.DialContext that goes through a proxy.
+//
 // # What it promises
 //
 //   - A connection is as secure as Options.Security says, or there is none: no falling back from TLS, the server's
