@@ -32,10 +32,11 @@ var (
 	ErrState = errors.New("not possible in this state of the session")
 	// ErrNoTimestamp: the greeting has no timestamp that APOP could use.
 	ErrNoTimestamp = errors.New("the greeting has no timestamp for APOP")
-	// ErrBinding: the server refused a sign-in with channel binding before it could have looked at a password. Most likely
-	// it knows no binding that fits this version of TLS; without the -PLUS mechanisms in Options.Mechanisms, on a new
-	// connection, it may let us in.
-	ErrBinding = errors.New("the server turned the channel binding down")
+	// ErrBinding stands beside the server's refusal of a sign-in with channel binding. The password is wrong, or the two
+	// ends do not see the same connection: somebody is in between, or the server binds to something that this version of
+	// TLS does not have (Cyrus 3.6 does). Only who knows that it is the server goes on, on a new connection, without the
+	// -PLUS mechanisms in Options.Mechanisms; whoever is in between would have it so, too.
+	ErrBinding = errors.New("refused with channel binding")
 	// ErrServerProof is sasl.ErrServerProof: the server accepted the sign-in without proving that it knows the password,
 	// or its proof was wrong (RFC 5802 §3). That ends the session.
 	ErrServerProof = sasl.ErrServerProof

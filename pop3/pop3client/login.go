@@ -21,8 +21,7 @@ const userPass = "USER"
 // A refusal is a *pop3.Error in the chain: pop3.IsAuth, pop3.IsInUse and pop3.IsTemporary tell what it means. Login tries
 // the next way only when the server turned the first one down before it could have looked at a password. Some servers
 // hang up on a wrong password: that is a *ConnError around io.ErrUnexpectedEOF. After a refused sign-in with channel
-// binding the next try needs a new connection (RFC 9266 §4.1), and is ErrState on this one; ErrBinding tells if it was the
-// binding that was refused.
+// binding the next try needs a new connection (RFC 9266 §4.1), and is ErrState on this one; the refusal is ErrBinding, too.
 func (c *Client) Login(ctx context.Context, user, password string) error {
 	if c.signedIn {
 		return fmt.Errorf("pop3client: sign in: %w: already signed in", ErrState)
@@ -55,7 +54,7 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 		switch {
 		case !errors.As(err, &refused):
 			return err
-		case c.bound && !tried && (refused.Code == "" || pop3.IsAuth(refused)):
+		case c.bound && (refused.Code == "" || pop3.IsAuth(refused)):
 			return fmt.Errorf("pop3client: sign in with %s: %w: %w", mech, ErrBinding, err)
 		case tried || refused.Code != "" || c.bound:
 			return fmt.Errorf("pop3client: sign in with %s: %w", mech, err)

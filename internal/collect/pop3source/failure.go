@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ func classify(err error, capa pop3.Capabilities) error {
 		errors.As(err, &pin), errors.As(err, &verify), errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
 		return &collect.PermanentError{Err: err}
 	case errors.As(err, &refused):
+		if errors.Is(err, pop3client.ErrBinding) {
+			// No second try without: that is what somebody in between would wait for.
+			err = fmt.Errorf("%w (if the password is right and the server one that cannot bind TLS 1.3, as Cyrus: "+
+				"allow ways to sign in without -PLUS only)", err)
+		}
 		return classifyRefusal(err, refused, capa)
 	case errors.As(err, &conn) && errors.Is(err, io.ErrUnexpectedEOF) && slices.Contains([]string{"PASS", "AUTH", "APOP"}, conn.Op):
 		return &collect.RefusedError{Err: err} // some servers hang up on a wrong password

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/pop3/pop3client"
-	"github.com/postamt/postamt/sasl"
 )
 
 // Options say where the mailbox is and how to get in.
@@ -111,36 +109,20 @@ func (s *Source) Open(ctx context.Context) (collect.Session, error) {
 		}
 		return nil, &collect.PermanentError{Err: fmt.Errorf("password for %s at %s: %w", s.opt.User, s.host, err)}
 	}
-	opt := s.opt.Client
-	for {
-		c, err := pop3client.Dial(ctx, s.address, &opt)
-		if err != nil {
-			return nil, classify(err, nil)
-		}
-		if s.opt.APOP {
-			err = c.APOP(ctx, s.opt.User, password)
-		} else {
-			err = c.Login(ctx, s.opt.User, password)
-		}
-		if err == nil {
-			return s.signedIn(ctx, c)
-		}
-		if unbound := withoutBinding(opt.Mechanisms); errors.Is(err, pop3client.ErrBinding) && len(unbound) > 0 {
-			opt.Mechanisms = unbound
-			_ = c.Close() // another try needs a new connection
-			continue
-		}
+	c, err := pop3client.Dial(ctx, s.address, &s.opt.Client)
+	if err != nil {
+		return nil, classify(err, nil)
+	}
+	if s.opt.APOP {
+		err = c.APOP(ctx, s.opt.User, password)
+	} else {
+		err = c.Login(ctx, s.opt.User, password)
+	}
+	if err != nil {
 		capa, _ := c.Capa(ctx) // from before signing in; only to understand the refusal
 		return nil, errors.Join(classify(err, capa), ignoreClosed(c.Close()))
 	}
-}
-
-// withoutBinding returns the mechanisms, or all if there are none, without those that bind the channel.
-func withoutBinding(mechanisms []string) []string {
-	if len(mechanisms) == 0 {
-		return []string{sasl.ScramSHA256, sasl.ScramSHA1, sasl.CRAMMD5, sasl.Plain, sasl.Login, "USER"}
-	}
-	return slices.DeleteFunc(slices.Clone(mechanisms), func(m string) bool { return strings.HasSuffix(strings.ToUpper(m), "-PLUS") })
+	return s.signedIn(ctx, c)
 }
 
 // signedIn makes a session of a connection that has signed in.
