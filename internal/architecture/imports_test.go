@@ -45,6 +45,7 @@ var rules = []struct {
 	{"internal/imapclient", []string{"github.com/emersion/go-imap/v2/...", "github.com/emersion/go-imap/v2", "pop3/pop3client", "sasl"}, "the only package that knows the IMAP library; pins are those of pop3client"},
 	{"internal/collect/secret", []string{"internal/argv"}, "where passwords come from; the configuration splits commands the same way"},
 	{"internal/keyring", []string{"github.com/zalando/go-keyring/secret_service"}, "the only package that knows keyrings"},
+	{"internal/collect/scan", []string{"internal/collect"}, "scanners know messages and what follows, no source and no sink"},
 	{"internal/collect/sink", []string{"internal/collect", "internal/imapclient", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},
 	{"internal/probe", []string{"pop3", "pop3/pop3client"}, "looks at servers; it changes nothing"},
 	{"internal/discover", []string{"pop3/pop3client", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"}, "finds servers; it signs in nowhere and writes nothing"},

@@ -42,6 +42,12 @@ type Rules struct {
 	// give headers alone, else when its header has arrived. An error: try again at the next run.
 	Filter func(ctx context.Context, header []byte) (Verdict, error)
 
+	// Scan, if set, looks at each whole message before any sink gets it. The message is kept in Options.SpoolFolder meanwhile.
+	Scan Scanner
+	// Quarantine are the sinks, in place of Account.Sinks, for messages that Scan puts there. Their names must differ from
+	// those.
+	Quarantine []Sink
+
 	// MaxMessages and MaxOctets bound what one run fetches. 0: no bound.
 	MaxMessages int
 	MaxOctets   int64
@@ -76,7 +82,7 @@ const (
 	StartRecent
 )
 
-// A Verdict is the word of a filter.
+// A Verdict is the word of a filter or of a Scanner.
 type Verdict uint8
 
 // Verdicts.
@@ -87,9 +93,11 @@ const (
 	Discard
 	// Leave the message where it is, for good.
 	Leave
+	// Quarantine delivers it to Rules.Quarantine. Only a Scanner may say so.
+	Quarantine
 )
 
-// String returns "fetch", "discard" or "leave".
+// String returns "fetch", "discard", "leave" or "quarantine".
 func (v Verdict) String() string {
 	switch v {
 	case Fetch:
@@ -98,6 +106,8 @@ func (v Verdict) String() string {
 		return "discard"
 	case Leave:
 		return "leave"
+	case Quarantine:
+		return "quarantine"
 	}
 	return "unknown"
 }

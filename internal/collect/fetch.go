@@ -137,7 +137,10 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 	if letter.Sender == "" {
 		letter.Sender = id.sender
 	}
-	return r.deliver(ctx, it, letter, start, m, buf)
+	if r.rules.Scan != nil {
+		return r.scan(ctx, it, letter, start, m, buf)
+	}
+	return r.deliver(ctx, it, r.account.Sinks, letter, start, m, buf)
 }
 
 // knows reports whether the message turned out to be one that is settled. Else it has an entry afterwards.
@@ -224,34 +227,34 @@ func haveAll(sinks []Sink, names []string) bool {
 }
 
 // skipRest reads on to where the next message begins, unless that is far: then the session ends with the message.
-func (r *run) skipRest(m *meter, it *item, buf []byte) error {
+func (r *run) skipRest(rest io.Reader, it *item, buf []byte) error {
 	if it.Size > maxWaste {
 		return nil // Close decides
 	}
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, m, buf)
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, rest, buf)
 	return err
 }
 
-// deliver gives the message to the sinks. start is its beginning, which was read already.
-func (r *run) deliver(ctx context.Context, it *item, letter Letter, start []byte, m *meter, buf []byte) error {
+// deliver gives the message to sinks: start, then rest.
+func (r *run) deliver(ctx context.Context, it *item, sinks []Sink, letter Letter, start []byte, rest io.Reader, buf []byte) error {
 	e := it.entry
 	r.step("begin")
 	now := r.opt.now()
 	letter.Key, letter.Received, letter.Again = e.key, now, it.again
-	f := beginAll(ctx, r.account.Sinks, e.sinks, letter)
+	f := beginAll(ctx, sinks, e.sinks, letter)
 	defer f.abort()
 	if r.rules.Trace {
 		_, _ = f.Write([]byte(r.traceLine(e.key, now)))
 	}
 	_, err := f.Write(start)
 	if err == nil {
-		_, err = io.CopyBuffer(f, m, buf)
+		_, err = io.CopyBuffer(f, rest, buf)
 	}
 	if err != nil && !errors.Is(err, errNoSink) {
 		return err // the message was cut off: nothing is delivered
 	}
 	if err != nil {
-		if err := r.skipRest(m, it, buf); err != nil {
+		if err := r.skipRest(rest, it, buf); err != nil {
 			return err
 		}
 	} else {

@@ -9,6 +9,9 @@ type Options struct {
 	// LockFolder is where the lock files of accounts are. Empty: runs of one account in several processes are not kept
 	// apart, only those that share the Journal.
 	LockFolder string
+	// SpoolFolder is where a message is kept while Rules.Scan looks at it, in a file without a name. Default: the system's
+	// folder for temporary files.
+	SpoolFolder string
 	// Hostname is this machine's name, for trace lines. Default: "localhost".
 	Hostname string
 	// Progress, if set, hears what happens, synchronously, from the goroutine of the run.
@@ -87,6 +90,7 @@ type Report struct {
 	Deleted         int   // removed at the source, confirmed
 	DeletesPending  int   // marked, not confirmed; asked for again at the next run
 	Discarded       int   // of Deleted and DeletesPending, by rule without fetching
+	Quarantined     int   // of Fetched, by Rules.Scan
 	Skipped         int   // left by rule
 	Failed          int   // not fetched because of an error, to be tried again
 	SetAside        []Poison

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -58,7 +59,7 @@ func (a *Account) check(o Options) error {
 		return wrong("a rule has a negative number")
 	}
 	names := map[string]bool{}
-	for _, s := range a.Sinks {
+	for _, s := range slices.Concat(a.Sinks, a.Rules.Quarantine) {
 		if names[s.Name()] {
 			return wrong("it has the destination " + s.Name() + " twice")
 		}
