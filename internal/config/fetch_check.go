@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
@@ -40,7 +39,7 @@ func checkFetches(p *problems, all []Fetch) {
 			p.add(key, `has no name, give it one like name = "work"`)
 		case len(f.Name) > 64 || strings.ContainsFunc(f.Name, func(r rune) bool { return !bareKey(r) && r != '.' }) || f.Name[0] == '-' || f.Name[0] == '.':
 			p.add(key+".name", `%s cannot be used, write letters, digits, ".", "-" and "_", at most 64`, show(f.Name))
-		case slices.Contains([]string{"status", "retry", "forget", "password", "login", "logout", "help"}, lower):
+		case slices.Contains([]string{"status", "retry", "forget", "password", "login", "logout", "add", "probe", "help"}, lower):
 			p.add(key+".name", "%s is a command of postamt fetch, take another name", show(f.Name))
 		case taken[lower]:
 			p.add(key+".name", "%s is taken already, each account has a name of its own", show(f.Name))
@@ -55,6 +54,7 @@ func (f *Fetch) check(p *problems, key string) {
 	f.checkServer(p, key)
 	f.checkTrust(p, key)
 	f.checkDestinations(p, key)
+	f.checkSMTP(p, key)
 	f.checkRules(p, key)
 	f.checkMultidrop(p, key)
 	if f.OAuth == "" && !slices.Equal(f.Auth, []string{"EXTERNAL"}) || f.Password != "" {
@@ -102,12 +102,7 @@ func (f *Fetch) checkServer(p *problems, key string) {
 
 func (f *Fetch) checkTrust(p *problems, key string) {
 	oneOf(p, key+".trust", f.Trust, "authorities", "pins", "first-use")
-	for i, pin := range f.Pins {
-		digest, ok := strings.CutPrefix(pin, "sha256/")
-		if b, err := base64.StdEncoding.Strict().DecodeString(digest); !ok || err != nil || len(b) != 32 {
-			p.add(fmt.Sprintf("%s.pins[%d]", key, i), `%s is not a pin, it is "sha256/" and the base64 of 32 octets`, show(pin))
-		}
-	}
+	checkPins(p, key+".pins", f.Pins)
 	if f.Trust == "pins" && len(f.Pins) == 0 {
 		p.add(key+".trust", `"pins" needs pins, list at least one`)
 	}

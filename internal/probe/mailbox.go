@@ -38,7 +38,7 @@ func (p *prober) signIn(ctx context.Context) {
 	m.Port = best.Port
 	l := &look{prober: p, port: best}
 	if err := l.mailbox(ctx, m); err != nil {
-		m.Problem = sentence(err)
+		m.Problem, m.Err = sentence(err), err
 	}
 	for _, id := range l.quirks {
 		p.report.quirk(id)

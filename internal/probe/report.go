@@ -76,6 +76,8 @@ type Mailbox struct {
 	// Problem says why nothing more is known. SignedIn tells whether it came before or after.
 	Problem  string `json:"problem,omitempty"`
 	SignedIn bool   `json:"signed_in"`
+	// Err is what Problem was made of.
+	Err error `json:"-"`
 	// Mechanism is how it was signed in: a SASL mechanism, or "USER".
 	Mechanism    string   `json:"mechanism,omitempty"`
 	Capabilities []string `json:"capabilities,omitempty"`
