@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,9 +12,6 @@ import (
 
 	"golang.org/x/oauth2"
 )
-
-// maxMetadata bounds a server's metadata, in octets.
-const maxMetadata = 256 << 10
 
 // config returns the module's configuration, with the client's secret, which is asked for anew.
 func (s *Source) config(ctx context.Context) (*oauth2.Config, error) {
@@ -120,13 +116,9 @@ func (s *Source) fetchMetadata(ctx context.Context, address string) (metadata, e
 	if resp.StatusCode != http.StatusOK {
 		return metadata{}, &ServerError{Host: req.URL.Host, Status: resp.StatusCode}
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxMetadata+1))
-	if err != nil {
-		return metadata{}, serverError(address, err)
-	}
 	var m metadata
-	if len(text) > maxMetadata || json.Unmarshal(text, &m) != nil {
-		return metadata{}, errors.New("its metadata is no JSON, or too long")
+	if json.NewDecoder(resp.Body).Decode(&m) != nil {
+		return metadata{}, errors.New("its metadata is no JSON")
 	}
 	return m, nil
 }

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,7 +47,6 @@ func (s *Source) revoke(ctx context.Context, r *record) (bool, error) {
 		return false, serverError(p.RevokeURL, err, r.Access, r.Refresh, conf.ClientSecret)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, maxMetadata)
 	if resp.StatusCode != http.StatusOK {
 		return false, fmt.Errorf("the token was not given back: %w", &ServerError{Host: req.URL.Host, Status: resp.StatusCode})
 	}

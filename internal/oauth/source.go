@@ -131,7 +131,7 @@ func New(opt Options) (*Source, error) {
 		transport = t
 	}
 	return &Source{opt: opt, http: &http.Client{
-		Transport: transport, Timeout: requestTimeout,
+		Transport: boundedTransport{transport},
 		// A redirect would be given the secret.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil

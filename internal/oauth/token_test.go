@@ -126,6 +126,7 @@ func TestServerTrouble(t *testing.T) {
 		"no token":              {oauthtest.Fault{Body: "{}"}, []string{"did not answer as it must"}},
 		"another kind":          {oauthtest.Fault{Body: `{"access_token":"x","token_type":"mac"}`}, []string{"no bearer token"}},
 		"unknown code":          {oauthtest.Fault{Status: 400, Code: "come_back_later"}, []string{"come_back_later"}},
+		"too long":              {oauthtest.Fault{Body: `{"x":"` + strings.Repeat("x", 256<<10) + `"}`}, []string{"too long"}},
 		"redirect":              {oauthtest.Fault{Redirect: "https://auth.example.org/elsewhere"}, []string{"307"}},
 	} {
 		t.Run(name, func(t *testing.T) {
