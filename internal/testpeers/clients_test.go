@@ -1,10 +1,7 @@
 package testpeers
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,28 +115,4 @@ func TestClients(t *testing.T) {
 			}
 		})
 	}
-}
-
-// converse plays single-line commands in the clear and returns their replies.
-func (d *Daemon) converse(t *testing.T, commands ...string) (replies []string) {
-	t.Helper()
-	nc, err := net.DialTimeout("tcp", d.POP3, 10*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(30 * time.Second))
-	r := bufio.NewReader(nc)
-	if _, err := r.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range commands {
-		fmt.Fprintf(nc, "%s\r\n", c)
-		line, err := r.ReadString('\n')
-		if err != nil {
-			t.Fatalf("%.4s: %v", c, err)
-		}
-		replies = append(replies, strings.TrimRight(line, "\r\n"))
-	}
-	return replies
 }

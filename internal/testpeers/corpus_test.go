@@ -120,7 +120,7 @@ func readFiles(t *testing.T, dir string) (messages [][]byte) {
 // left returns how many messages the maildrop still holds.
 func left(t *testing.T, d *Daemon, user, password string) (n int) {
 	t.Helper()
-	replies := d.converse(t, "USER "+user, "PASS "+password, "STAT", "QUIT")
+	replies := converse(t, d.POP3, "USER "+user, "PASS "+password, "STAT", "QUIT")
 	if _, err := fmt.Sscanf(replies[2], "+OK %d ", &n); err != nil {
 		t.Fatalf("STAT: %q", replies)
 	}

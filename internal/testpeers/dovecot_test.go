@@ -2,8 +2,6 @@ package testpeers
 
 import "testing"
 
-const dovecotPassword = "correct horse"
-
 // startDovecot starts a Dovecot in which each of the users has the corpus.
 func startDovecot(t *testing.T, names ...string) *Dovecot {
 	t.Helper()
@@ -13,7 +11,7 @@ func startDovecot(t *testing.T, names ...string) *Dovecot {
 	}
 	var users []DovecotUser
 	for _, name := range names {
-		users = append(users, DovecotUser{Name: name, Password: dovecotPassword, Messages: messages})
+		users = append(users, DovecotUser{Name: name, Password: farPassword, Messages: messages})
 	}
 	return StartDovecot(t, "", users...)
 }
