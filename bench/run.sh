@@ -88,8 +88,8 @@ step 600 ./lab.sh init || exit 1
 . peers/env.sh
 
 jq -nc --arg date "$(date +%F)" --arg rounds "$rounds" --arg duration "$duration" \
-  --arg machine "$(nproc) cores ($(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r)" \
-  --arg versions "Postamt $(git describe --always --dirty 2>/dev/null || "$BENCH_WORK/bin/postamt" version | head -1), $(go version | cut -d' ' -f3), Dovecot $(version dovecot-core), Courier $(version courier-pop), Cyrus $(version cyrus-pop3d), Mailutils $(version mailutils-pop3d), popa3d $(version popa3d)" \
+  --arg machine "$(nproc) cores ($(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r | cut -d- -f1), load average $(cut -d' ' -f1 /proc/loadavg) at the start" \
+  --arg versions "Postamt $(git describe --always --dirty 2>/dev/null || "$BENCH_WORK/bin/postamt" version | head -1 | cut -d" " -f2- | cut -d, -f1), $(go version | cut -d' ' -f3), Dovecot $(version dovecot-core), Courier $(version courier-pop), Cyrus $(version cyrus-pop3d), Mailutils $(version mailutils-pop3d), popa3d $(version popa3d)" \
   '{meta: {date: $date, machine: $machine, versions: $versions, rounds: $rounds, duration: $duration}}' >"$out.jsonl"
 
 # The Maildirs that are shared first; then who has mail of its own. The million comes when all else is measured.

@@ -46,7 +46,7 @@ peer() {
     courier) get courier-base courier-authdaemon courier-authlib-userdb && needs courier-pop && overlay courier-pop ;;
     cyrus) get cyrus-common sasl2-bin libsasl2-modules && needs cyrus-pop3d cyrus-imapd && overlay cyrus-pop3d cyrus-imapd ;;
     mailutils) get mailutils-common && needs mailutils-pop3d && unpack mailutils-pop3d ;;
-    popa3d) get courier-base && needs popa3d && unpack popa3d ;; # couriertcpd is its inetd
+    popa3d) get courier-base && needs popa3d && unpack popa3d && mkdir -p /var/lib/popa3d ;; # couriertcpd is its inetd
     *) echo "install.sh: no such peer: $1" >&2; return 1 ;;
   esac
 }

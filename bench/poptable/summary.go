@@ -138,7 +138,7 @@ func (s summary) markdown() string {
 		fmt.Fprintf(&b, " %s.", v)
 	}
 	if v := s.Meta["rounds"]; v != "" {
-		fmt.Fprintf(&b, " Medians of %s rounds of %s.", v, s.Meta["duration"])
+		fmt.Fprintf(&b, " Rounds: %s of %s each, medians.", v, s.Meta["duration"])
 	}
 	b.WriteString("\n\n| line | unit | best Dovecot | best other | Postamt | target | reached |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	var failed []string

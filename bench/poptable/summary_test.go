@@ -29,7 +29,7 @@ const sample = `{"meta":{"date":"2026-11-22","machine":"2 cores","versions":"Pos
 {"target":"postamt","spec":"delete","round":1,"delete":{"quit_ms":30,"quit_server_cpu_ms":8}}
 `
 
-const table = `Measured 2026-11-22 on 2 cores. Postamt 1, Dovecot 2. Medians of 3 rounds of 3s.
+const table = `Measured 2026-11-22 on 2 cores. Postamt 1, Dovecot 2. Rounds: 3 of 3s each, medians.
 
 | line | unit | best Dovecot | best other | Postamt | target | reached |
 | --- | --- | --- | --- | --- | --- | --- |
