@@ -13,7 +13,7 @@ import (
 )
 
 func newFetchPassword(a *app) *cobra.Command {
-	var stdin, remove, smtp, proxy bool
+	var stdin, remove, smtp, imap, proxy bool
 	cmd := &cobra.Command{
 		Use:   "password NAME",
 		Short: "Put the password of an account elsewhere into the keyring; asks for it",
@@ -27,6 +27,8 @@ one that is there. The password on the other server is not changed.`,
 			switch {
 			case smtp:
 				key = "smtp_password"
+			case imap:
+				key = "imap_password"
 			case proxy:
 				key = "proxy_password"
 			}
@@ -51,9 +53,10 @@ one that is there. The password on the other server is not changed.`,
 	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from standard input, one line")
 	cmd.Flags().BoolVar(&remove, "delete", false, "remove the password from the keyring")
 	cmd.Flags().BoolVar(&smtp, "smtp", false, "take smtp_password instead, that of the smtp:// destinations")
+	cmd.Flags().BoolVar(&imap, "imap", false, "take imap_password instead, that of the imap:// destinations")
 	cmd.Flags().BoolVar(&proxy, "proxy", false, "take proxy_password instead, that of the proxy")
 	cmd.MarkFlagsMutuallyExclusive("password-stdin", "delete")
-	cmd.MarkFlagsMutuallyExclusive("smtp", "proxy")
+	cmd.MarkFlagsMutuallyExclusive("smtp", "imap", "proxy")
 	return cmd
 }
 

@@ -117,4 +117,9 @@ type Fetch struct {
 	Idle bool `toml:"idle" json:"idle"`
 	// Where the password for a proxy with a user comes from, written as password is.
 	ProxyPassword string `toml:"proxy_password" json:"proxy_password"`
+	// File of certificates (PEM) of authorities that smtp:// and smtps:// destinations trust in place of the system's.
+	SMTPCA string `toml:"smtp_ca" json:"smtp_ca"`
+	// Public keys, written as pins are, of which the server of an smtp:// or smtps:// destination must have one; nothing
+	// else counts then, for a self-signed certificate. With this or smtp_ca, there is TLS also on this very machine.
+	SMTPPins []string `toml:"smtp_pins" json:"smtp_pins"`
 }

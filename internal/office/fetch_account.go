@@ -3,11 +3,9 @@ package office
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -140,22 +138,14 @@ func (b *builder) password(spec, host, user string) (func(context.Context) (stri
 
 // trust says who vouches for the server.
 func (b *builder) trust(f *config.Fetch, opt *pop3client.Options) error {
-	for _, text := range f.Pins {
-		pin, err := pop3client.ParsePin(text)
-		if err != nil {
-			return err
-		}
-		opt.Pins = append(opt.Pins, pin)
+	var err error
+	if opt.Pins, err = parsePins(f.Pins); err != nil {
+		return err
 	}
 	opt.PinsOnly = f.Trust == "pins"
 	if f.CA != "" {
-		text, err := os.ReadFile(f.CA)
-		if err != nil {
-			return fmt.Errorf("the certificates of authorities (ca) cannot be read: %w", err)
-		}
-		opt.RootCAs = x509.NewCertPool()
-		if !opt.RootCAs.AppendCertsFromPEM(text) {
-			return fmt.Errorf("%s (ca) has no certificate in it, it must be PEM", f.CA)
+		if opt.RootCAs, err = authorities("ca", f.CA); err != nil {
+			return err
 		}
 	}
 	if f.ClientCert != "" {

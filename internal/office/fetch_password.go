@@ -3,6 +3,7 @@ package office
 import (
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/postamt/postamt/internal/collect/secret"
 	"github.com/postamt/postamt/internal/config"
@@ -17,7 +18,7 @@ type KeyringEntry struct {
 }
 
 // FetchKeyring returns where the keyring has the password that a key of a [[fetch]] asks for ("password",
-// "smtp_password" or "proxy_password"): one place for each server that it is for. It is an error if the password does not come from there.
+// "smtp_password", "imap_password" or "proxy_password"): one place for each server that it is for. It is an error if the password does not come from there.
 func FetchKeyring(f *config.Fetch, key string) ([]KeyringEntry, error) {
 	spec, who := f.Password, []secret.Options{{Host: f.Server().Host, User: f.Server().User}}
 	switch key {
@@ -25,12 +26,9 @@ func FetchKeyring(f *config.Fetch, key string) ([]KeyringEntry, error) {
 		user, host := f.ProxyUser()
 		spec, who = f.ProxyPassword, []secret.Options{{Host: host, User: user}}
 	case "smtp_password":
-		spec, who = f.SMTPPassword, nil
-		for _, d := range f.Destinations() {
-			if host, _, err := net.SplitHostPort(d.Name); err == nil && d.User != "" {
-				who = append(who, secret.Options{Host: host, User: d.User})
-			}
-		}
+		spec, who = f.SMTPPassword, destinationUsers(f, config.ToSMTP, config.ToSMTPS)
+	case "imap_password":
+		spec, who = f.IMAPPassword, destinationUsers(f, config.ToIMAP, config.ToIMAPS)
 	}
 	var entries []KeyringEntry
 	for _, w := range who {
@@ -46,4 +44,14 @@ func FetchKeyring(f *config.Fetch, key string) ([]KeyringEntry, error) {
 		return nil, fmt.Errorf(`the %s of %s does not come from the keyring: write %s = "keyring" into its [[fetch]] first`, key, f.Name, key)
 	}
 	return entries, nil
+}
+
+// destinationUsers returns who signs in at the destinations of some kinds.
+func destinationUsers(f *config.Fetch, kinds ...string) (who []secret.Options) {
+	for _, d := range f.Destinations() {
+		if host, _, err := net.SplitHostPort(d.Name); err == nil && d.User != "" && slices.Contains(kinds, d.Kind) {
+			who = append(who, secret.Options{Host: host, User: d.User})
+		}
+	}
+	return who
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/postamt/postamt/internal/account"
 	"github.com/postamt/postamt/internal/collect"
@@ -42,27 +41,6 @@ func (b *builder) sink(f *config.Fetch, d config.Destination) (s collect.Sink, c
 		s, err = b.smtp(f, d)
 	}
 	return s, nil, err
-}
-
-func (b *builder) smtp(f *config.Fetch, d config.Destination) (collect.Sink, error) {
-	host, _, err := net.SplitHostPort(d.Name)
-	if err != nil {
-		return nil, err
-	}
-	opt := smtpclient.Options{Addr: d.Name, LocalName: b.hostname, User: d.User, Security: smtpclient.StartTLS}
-	ip := net.ParseIP(host)
-	switch {
-	case d.Kind == config.ToSMTPS:
-		opt.Security = smtpclient.ImplicitTLS
-	case host == "localhost" || ip != nil && ip.IsLoopback():
-		opt.Security = smtpclient.Cleartext // nobody is on the way
-	}
-	if d.User != "" {
-		if opt.Password, err = b.password(f.SMTPPassword, host, d.User); err != nil {
-			return nil, err
-		}
-	}
-	return sink.NewSMTP(sink.ServerOptions{Server: opt, To: d.Words})
 }
 
 // A dropSink is a maildrop here. Its account is looked up at each delivery: it may be removed, and made anew, at any time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postamt/postamt/sasl"
@@ -20,6 +21,10 @@ func (e *AuthError) Error() string { return "signing in failed: " + e.Err.Error(
 // Unwrap returns the cause, a [*ReplyError] if the server refused.
 func (e *AuthError) Unwrap() error { return e.Err }
 
+// errBinding: the server refused a sign-in with channel binding before it could have looked at a password. Most likely it
+// knows no binding that fits this version of TLS.
+var errBinding = errors.New("the server turned the channel binding down")
+
 // signIn uses the best mechanism that the server offers (RFC 4954).
 func (c *Conn) signIn(ctx context.Context) error {
 	client, err := c.mechanism(ctx)
@@ -34,14 +39,15 @@ func (c *Conn) signIn(ctx context.Context) error {
 
 func (c *Conn) mechanism(ctx context.Context) (sasl.Client, error) {
 	offered := strings.Fields(c.ext["AUTH"])
-	var usable []string // this client binds no channels, and CRAM-MD5 is not worth it
-	for _, name := range []string{sasl.ScramSHA256, sasl.ScramSHA1, sasl.Plain, sasl.Login} {
+	var usable []string // CRAM-MD5 is not worth it
+	for _, name := range []string{sasl.ScramSHA256Plus, sasl.ScramSHA1Plus, sasl.ScramSHA256, sasl.ScramSHA1, sasl.Plain, sasl.Login} {
 		if sasl.Offers(offered, name) {
 			usable = append(usable, name)
 		}
 	}
+	binding := c.binding()
 	// A Unix socket leads to this machine only.
-	mech := sasl.SelectMechanism(usable, sasl.SelectOptions{TLS: c.secure, AllowPlaintext: c.opt.network() == "unix"})
+	mech := sasl.SelectMechanism(usable, sasl.SelectOptions{TLS: c.secure, Binding: binding != nil, AllowPlaintext: c.opt.network() == "unix"})
 	if mech == "" {
 		return nil, errors.New("the server offers no mechanism that keeps the password secret on this connection")
 	}
@@ -49,18 +55,41 @@ func (c *Conn) mechanism(ctx context.Context) (sasl.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	scram := sasl.ScramClientOptions{User: c.opt.User, Password: password}
+	if bound(mech) {
+		scram.Binding = binding
+	} else {
+		// RFC 5802 §6: the server notices if somebody took the -PLUS mechanisms off the list.
+		scram.NoPlusOffered = binding != nil && !slices.ContainsFunc(offered, bound)
+	}
 	switch mech {
-	case sasl.ScramSHA256, sasl.ScramSHA1:
-		hash := sasl.SHA256
-		if mech == sasl.ScramSHA1 {
-			hash = sasl.SHA1
-		}
-		return sasl.NewScramClient(hash, sasl.ScramClientOptions{User: c.opt.User, Password: password}), nil
+	case sasl.ScramSHA256Plus, sasl.ScramSHA256:
+		return sasl.NewScramClient(sasl.SHA256, scram), nil
+	case sasl.ScramSHA1Plus, sasl.ScramSHA1:
+		return sasl.NewScramClient(sasl.SHA1, scram), nil
 	case sasl.Login:
 		return sasl.NewLoginClient(c.opt.User, password), nil
 	default:
 		return sasl.NewPlainClient("", c.opt.User, password), nil
 	}
+}
+
+func bound(mech string) bool { return strings.HasSuffix(strings.ToUpper(mech), "-PLUS") }
+
+// binding returns the channel binding of the connection: tls-exporter, or where TLS cannot do that, tls-server-end-point;
+// nil if there is none.
+func (c *Conn) binding() *sasl.ChannelBinding {
+	if c.tls == nil || c.opt.unbound {
+		return nil
+	}
+	b, err := sasl.TLSExporter(c.tls)
+	if err != nil {
+		b, err = sasl.TLSServerEndPoint(c.tls.PeerCertificates[0])
+	}
+	if err != nil {
+		return nil
+	}
+	return &b
 }
 
 func (c *Conn) auth(client sasl.Client) error {
@@ -72,13 +101,17 @@ func (c *Conn) auth(client sasl.Client) error {
 	if initial != nil {
 		line += " " + sasl.EncodeInitialResponse(initial)
 	}
-	for range maxRounds {
+	for round := range maxRounds {
 		r, err := c.exchange(334, line, "AUTH "+mech)
 		if r.code == 235 {
 			if m, ok := client.(sasl.MutualClient); ok && !m.Verified() {
 				return sasl.ErrServerProof
 			}
 			return nil
+		}
+		var refused *ReplyError
+		if round == 0 && bound(mech) && errors.As(err, &refused) && refused.Code != 421 {
+			return fmt.Errorf("%w: %w", errBinding, err)
 		}
 		if err != nil {
 			return err

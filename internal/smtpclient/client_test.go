@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,10 +42,20 @@ type server struct {
 	mu   sync.Mutex
 	got  []string
 	tls  bool
+	auth []string // mechanisms that were begun
+
+	otherBinding bool // it knows no binding that the client knows
+}
+
+func (s *server) used(mech string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.auth = append(s.auth, mech)
 }
 
 type session struct {
 	s     *server
+	conn  *smtp.Conn
 	mechs []string
 	user  string
 }
@@ -58,15 +69,29 @@ func (s *session) Auth(mech string) (sasl.Server, error) {
 		s.user = user
 		return nil
 	}
-	if mech == oursasl.ScramSHA256 {
+	s.s.used(mech)
+	if mech == oursasl.ScramSHA256 || mech == oursasl.ScramSHA256Plus {
 		cred, err := oursasl.DeriveScramCredentials(oursasl.SHA256, "sesame", oursasl.NewSalt(), 4096)
 		if err != nil {
 			return nil, err
 		}
 		s.user = "bob"
-		return &lastWord{Server: oursasl.NewScramServer(oursasl.SHA256, oursasl.ScramServerOptions{
-			Lookup: func(_, _ string) (oursasl.ScramCredentials, error) { return cred, nil },
-		})}, nil
+		opt := oursasl.ScramServerOptions{
+			Lookup:      func(_, _ string) (oursasl.ScramCredentials, error) { return cred, nil },
+			PlusOffered: slices.Contains(s.mechs, oursasl.ScramSHA256Plus),
+		}
+		if mech == oursasl.ScramSHA256Plus {
+			state, _ := s.conn.TLSConnectionState()
+			binding, err := oursasl.TLSExporter(&state)
+			if err != nil {
+				return nil, err
+			}
+			if s.s.otherBinding {
+				binding.Type = "tls-unique"
+			}
+			opt.Bindings = []oursasl.ChannelBinding{binding}
+		}
+		return &lastWord{Server: oursasl.NewScramServer(oursasl.SHA256, opt)}, nil
 	}
 	return sasl.NewPlainServer(func(_, user, pass string) error { return check(user, pass) }), nil
 }
@@ -121,7 +146,7 @@ func start(t *testing.T, config *tls.Config, implicit bool, mechs ...string) *se
 		out.mu.Lock()
 		defer out.mu.Unlock()
 		out.tls = out.tls || isTLS
-		return &session{s: out, mechs: mechs}, nil
+		return &session{s: out, conn: c, mechs: mechs}, nil
 	}))
 	s.Domain, s.TLSConfig, s.MaxLineLength, s.AllowInsecureAuth = "peer", config, 1<<20, true
 	s.ErrorLog = log.New(io.Discard, "", 0)
@@ -212,6 +237,42 @@ func TestProtectionAndSignIn(t *testing.T) {
 			}
 			if len(s.got) != 1 || s.got[0] != text {
 				t.Errorf("there came %q, want %q", s.got, text)
+			}
+		})
+	}
+}
+
+// SCRAM is bound to the TLS connection where the server can do that; one that turns the binding down gets a sign-in without
+// it, on a new connection.
+func TestChannelBinding(t *testing.T) {
+	t.Parallel()
+	serverTLS, clientTLS := certificates(t)
+	const plus, plain = oursasl.ScramSHA256Plus, oursasl.ScramSHA256
+	for _, tt := range []struct {
+		name         string
+		otherBinding bool
+		offer, want  []string
+		password     string
+		err          string
+	}{
+		{"bound", false, []string{plain, plus}, []string{plus}, "sesame", ""},
+		{"not offered", false, []string{plain}, []string{plain}, "sesame", ""},
+		{"another binding", true, []string{plain, plus}, []string{plus, plain}, "sesame", ""},
+		{"another binding and nothing else", true, []string{plus}, []string{plus}, "sesame", "no mechanism"},
+		{"wrong password", false, []string{plain, plus}, []string{plus}, "x", "signing in failed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, serverTLS, false, tt.offer...)
+			s.otherBinding = tt.otherBinding
+			err := send(t.Context(), smtpclient.Options{Addr: s.addr, TLS: clientTLS, User: "bob", Password: password(tt.password)}, "x\r\n")
+			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+				t.Errorf("got %v, want %q", err, tt.err)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if !slices.Equal(s.auth, tt.want) {
+				t.Errorf("used %q, want %q", s.auth, tt.want)
 			}
 		})
 	}

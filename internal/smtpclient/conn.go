@@ -23,17 +23,28 @@ type Conn struct {
 	w      *bufio.Writer
 	ext    map[string]string // by keyword in upper case
 	secure bool              // TLS with a certificate that was checked
+	tls    *tls.ConnectionState
 
 	mu   sync.Mutex
 	over bool // the context ended: deadlines are not moved any more
 }
 
-// Dial connects, greets, protects the connection and signs in, as opt says.
+// Dial connects, greets, protects the connection and signs in, as opt says. If the server turns the channel binding of the
+// sign-in down, it does all of that once more without, on a new connection (RFC 9266 §4.1).
 func Dial(ctx context.Context, opt Options) (*Conn, error) {
 	opt, err := opt.complete()
 	if err != nil {
 		return nil, fmt.Errorf("smtpclient: %w", err)
 	}
+	c, err := dial(ctx, opt)
+	if errors.Is(err, errBinding) {
+		opt.unbound = true
+		c, err = dial(ctx, opt)
+	}
+	return c, err
+}
+
+func dial(ctx context.Context, opt Options) (*Conn, error) {
 	nc, err := opt.Dial(ctx, opt.network(), opt.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be reached: %w", opt.Addr, err)
@@ -98,6 +109,8 @@ func (c *Conn) handshake(ctx context.Context) error {
 		return fmt.Errorf("no TLS: %w", err)
 	}
 	c.secure = !config.InsecureSkipVerify || config.VerifyConnection != nil
+	state := tc.ConnectionState()
+	c.tls = &state
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.use(tc)

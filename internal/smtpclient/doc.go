@@ -10,7 +10,8 @@
 // A message counts as taken only when the server said so after its end. A connection that is closed before
 // [Message.Finish] leaves nothing at the server (RFC 5321 §4.1.1.4). With STARTTLS, which is the default, nothing but the
 // greeting and EHLO is said in the clear, and what came together with the answer to STARTTLS ends the connection
-// (CVE-2011-0411). Passwords go over checked TLS only, or as a SCRAM proof.
+// (CVE-2011-0411). Passwords go over checked TLS only, or as a SCRAM proof, which is bound to the TLS connection where the
+// server can do that.
 //
 // # Limits
 //
@@ -18,6 +19,6 @@
 //
 // # Standards
 //
-// RFC 5321, RFC 2033 (LMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 8314 §3.3 (implicit TLS), RFC 6152 (8BITMIME),
-// RFC 6531 (SMTPUTF8), RFC 2034 and RFC 3463 (enhanced codes). Not used: PIPELINING, CHUNKING, DSN.
+// RFC 5321, RFC 2033 (LMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 9266 (channel binding), RFC 8314 §3.3 (implicit
+// TLS), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 2034 and RFC 3463 (enhanced codes). Not used: PIPELINING, CHUNKING, DSN.
 package smtpclient

@@ -42,6 +42,8 @@ type Options struct {
 	Timeout time.Duration
 	// Dial makes the connection; nil means the system's dialer. For proxies and tests.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	unbound bool // sign in without channel binding
 }
 
 // Time limits.
