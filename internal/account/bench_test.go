@@ -117,6 +117,15 @@ func (d *countingDatabase) Read(ctx context.Context, fn func(context.Context, ca
 	return d.database.Read(ctx, func(ctx context.Context, tx catalog.Tx) error { return fn(ctx, countingTx{tx, &d.queries}) })
 }
 
+func (d *countingDatabase) ReadOne(ctx context.Context, fn func(context.Context, catalog.Tx) error) error {
+	before := d.queries.Load()
+	err := d.database.ReadOne(ctx, func(ctx context.Context, tx catalog.Tx) error { return fn(ctx, countingTx{tx, &d.queries}) })
+	if n := d.queries.Load() - before; n != 1 {
+		panic("ReadOne is for one query")
+	}
+	return err
+}
+
 func (d *countingDatabase) Write(ctx context.Context, fn func(context.Context, catalog.Tx) error) error {
 	d.writes.Add(1)
 	return d.database.Write(ctx, fn)

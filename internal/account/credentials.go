@@ -99,7 +99,7 @@ func (d *SQLDirectory) secret(ctx context.Context, id int64) ([]byte, error) {
 
 // scan reads one row of one account; ErrNotFound if the account is gone.
 func (d *SQLDirectory) scan(ctx context.Context, query string, id int64, to ...any) error {
-	err := d.db.Read(ctx, func(ctx context.Context, tx catalog.Tx) error {
+	err := d.db.ReadOne(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		return tx.QueryRow(ctx, query, id).Scan(to...)
 	})
 	switch {

@@ -56,6 +56,7 @@ var _ Directory = (*SQLDirectory)(nil)
 // A database is the part of *catalog.DB that a directory needs.
 type database interface {
 	Read(ctx context.Context, fn func(context.Context, catalog.Tx) error) error
+	ReadOne(ctx context.Context, fn func(context.Context, catalog.Tx) error) error
 	Write(ctx context.Context, fn func(context.Context, catalog.Tx) error) error
 }
 
@@ -191,7 +192,11 @@ type row struct {
 
 // find returns the first of names that there is.
 func (d *SQLDirectory) find(ctx context.Context, names [4]string) (found row, err error) {
-	err = d.db.Read(ctx, func(ctx context.Context, tx catalog.Tx) error {
+	read := d.db.Read
+	if names == [4]string{names[0], names[0], names[0], names[0]} {
+		read = d.db.ReadOne
+	}
+	err = read(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		return findIn(ctx, tx, names, &found)
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) {

@@ -269,6 +269,44 @@ func TestPanicOfAReadReachesItsCallerOnly(t *testing.T) {
 	}
 }
 
+// TestReadOne: a query without a transaction around it sees what is committed, cannot write, and leaves a connection that
+// serves the next one, also after an error.
+func TestReadOne(t *testing.T) {
+	t.Parallel()
+	db := openNew(t, catalog.Options{Readers: 1})
+	want := 0
+	count := func(ctx context.Context, tx catalog.Tx) (err error) {
+		var n int
+		if err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM notes").Scan(&n); err == nil && n != want {
+			t.Errorf("%d notes, want %d", n, want)
+		}
+		return err
+	}
+	for want < 3 {
+		if err := db.ReadOne(t.Context(), count); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Write(t.Context(), func(ctx context.Context, tx catalog.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO notes (id, text) VALUES (?, ?)", want, "x")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		want++
+		if err := db.ReadOne(t.Context(), func(ctx context.Context, tx catalog.Tx) error {
+			_, err := tx.Exec(ctx, "DELETE FROM notes")
+			return err
+		}); err == nil {
+			t.Error("ReadOne can write")
+		}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := db.ReadOne(stopped, count); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that has ended: %v", err)
+	}
+}
+
 func TestReadSeesOneSnapshot(t *testing.T) {
 	t.Parallel()
 	db := openNew(t, catalog.Options{Readers: 2})

@@ -10,6 +10,23 @@ import (
 // Read runs fn in a transaction that only reads and sees one consistent snapshot, taken at its first statement. It
 // waits for no writer. If all readers are taken it waits for one until ctx ends. fn must not call Read of the same DB.
 func (db *DB) Read(ctx context.Context, fn func(context.Context, Tx) error) (err error) {
+	return db.read(ctx, func(c *conn) (err, end error) {
+		if err := c.do("BEGIN"); err != nil {
+			return err, err
+		}
+		err = classify(fn(ctx, c))
+		return err, c.do("COMMIT") // what was read is right even if that fails
+	})
+}
+
+// ReadOne is Read for an fn that makes one query: that sees one snapshot by itself, and a transaction around it would
+// double the cost of reading a row or two. Of several queries each would see a snapshot of its own.
+func (db *DB) ReadOne(ctx context.Context, fn func(context.Context, Tx) error) (err error) {
+	return db.read(ctx, func(c *conn) (err, end error) { return classify(fn(ctx, c)), nil })
+}
+
+// read lends fn a connection, which is used again if fn has left it in good order: without an error in end.
+func (db *DB) read(ctx context.Context, fn func(c *conn) (err, end error)) (err error) {
 	select {
 	case <-db.stop:
 		return ErrClosed
@@ -21,13 +38,9 @@ func (db *DB) Read(ctx context.Context, fn func(context.Context, Tx) error) (err
 	}
 	sound := false
 	defer func() { db.r.put(c, sound) }() // a panic of fn drops the connection
-	if err := c.do("BEGIN"); err != nil {
-		return err
-	}
-	err = classify(fn(ctx, c))
-	end := c.do("COMMIT")
+	err, end := fn(c)
 	sound = end == nil && !errors.Is(err, ErrIO) && !errors.Is(err, ErrCorrupt)
-	return err // what was read is right even if the end of the transaction failed
+	return err
 }
 
 // A readerPool keeps connections for reading.

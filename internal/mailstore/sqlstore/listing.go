@@ -65,18 +65,24 @@ func (d *dropRow) write(ctx context.Context, tx catalog.Tx, id int64) error {
 // listing returns the current listing of a maildrop: from the cache, or from packs and rows, taking over what is still
 // true of an older one.
 func (s *Store) listing(ctx context.Context, id int64) (*listing, error) {
+	old := s.cache.get(id)
+	if old != nil {
+		// The usual case is that of a client that polls: one query.
+		var d dropRow
+		err := s.cat.ReadOne(ctx, func(ctx context.Context, tx catalog.Tx) (err error) {
+			d, err = readDrop(ctx, tx, id)
+			return err
+		})
+		if err != nil || d.revision == old.revision {
+			return old, err
+		}
+	}
 	var l *listing
 	err := s.cat.Read(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		d, err := readDrop(ctx, tx, id)
-		if err != nil {
-			return err
+		if err == nil {
+			l, err = loadListing(ctx, tx, id, &d, old)
 		}
-		old := s.cache.get(id)
-		if old != nil && old.revision == d.revision {
-			l = old
-			return nil
-		}
-		l, err = loadListing(ctx, tx, id, &d, old)
 		return err
 	})
 	if err != nil {
