@@ -170,13 +170,14 @@ func TestReadErrorsAreTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := body.NewDisk(fsys, body.Options{})
-	id, _ := store(t, d, "x")
+	id, facts := store(t, d, "x")
 	for _, use := range []struct {
 		name string
 		do   func() error
 		ops  int
 	}{
 		{"Open", func() error { r, _, err := d.Open(t.Context(), id); return closeIf(r, err) }, 2},
+		{"Load", func() error { l, err := d.Load(t.Context(), id, facts.Octets); return closeIf(l, err) }, 2},
 		{"Walk", func() error { return d.Walk(t.Context(), func(body.Entry) error { return nil }) }, 3},
 		{"Remove", func() error { return d.Remove(t.Context(), id) }, 1},
 	} {

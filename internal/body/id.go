@@ -58,7 +58,7 @@ const (
 // path returns the body's path below the store's folder.
 func (id ID) path() string {
 	b := make([]byte, 0, folderLen+1+2*len(id))
-	return string(append(append(id.appendFolder(b), '/'), id.String()...))
+	return string(hex.AppendEncode(append(id.appendFolder(b), '/'), id[:]))
 }
 
 // folder returns the folder the body lies in.

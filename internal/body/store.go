@@ -17,6 +17,9 @@ type Store interface {
 	// Open opens a body for reading and returns its octets. On disk it is an *os.File at its start. A body that is not
 	// there is an error that wraps fs.ErrNotExist.
 	Open(ctx context.Context, id ID) (io.ReadCloser, int64, error)
+	// Load reads a body of fewer than MaxLoad octets into memory, for less than Open and reading cost. octets is the size
+	// it must have; another one is ErrSize. Errors are those of Open.
+	Load(ctx context.Context, id ID, octets int64) (*Loaded, error)
 	// Remove removes a body. One that is not there is no error.
 	Remove(ctx context.Context, id ID) error
 	// Walk calls fn for every body, finished or not, in no particular order. Bodies that come or go meanwhile may or may

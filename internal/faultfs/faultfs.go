@@ -124,6 +124,18 @@ func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error
 	return &file{fs: f, name: name, inner: inner, content: c}, nil
 }
 
+// ReadFile reads a file: two operations, for it is opened and read.
+func (f *FS) ReadFile(name string, p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, kind := range []Kind{Open, Read} {
+		if err := f.begin(kind, name); err != nil {
+			return 0, err
+		}
+	}
+	return f.inner.ReadFile(name, p)
+}
+
 // Mkdir makes a folder.
 func (f *FS) Mkdir(name string, perm fs.FileMode) error {
 	f.mu.Lock()

@@ -112,7 +112,8 @@ type Update struct {
 
 // A Body is an open message body: lines end with CRLF, not byte-stuffed.
 type Body struct {
-	// R reads it; the caller closes it. On a store of files it is an *os.File, at its start.
+	// R reads it; the caller closes it. On a store of files that of a large message is an *os.File, at its start; that of
+	// a small one, below some 64 KiB, is in memory and has the methods of a bytes.Reader.
 	R io.ReadCloser
 	// Size is the octets R gives.
 	Size int64

@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"sort"
 	"time"
 
+	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/mailstore"
 )
@@ -101,17 +103,32 @@ func scanInfo(row interface{ Scan(...any) error }, more ...any) (info mailstore.
 func (d *drop) Body(ctx context.Context, i int) (mailstore.Body, error) {
 	g, j := d.find(i)
 	r := &g.records[j]
-	f, size, err := d.store.bodies.Open(ctx, r.body)
+	want := r.octets(g.extras)
+	f, size, err := d.store.openBody(ctx, r.body, want)
 	if errors.Is(err, fs.ErrNotExist) {
 		return mailstore.Body{}, d.missing(ctx, g, j, err)
 	}
 	if err != nil {
 		return mailstore.Body{}, fault("open a message", err)
 	}
-	if want := r.octets(g.extras); size != want {
+	if size != want {
 		return mailstore.Body{}, errors.Join(d.corrupt(g, j, fmt.Sprintf("its body has %d octets, not %d", size, want), nil), f.Close())
 	}
 	return mailstore.Body{R: f, Size: size, Header: r.header(g.extras), Wire: r.wire()}, nil
+}
+
+// openBody opens a body and returns its size, which ought to be want. A small one comes in memory.
+func (s *Store) openBody(ctx context.Context, id body.ID, want int64) (io.ReadCloser, int64, error) {
+	if want < body.MaxLoad {
+		l, err := s.bodies.Load(ctx, id, want)
+		switch {
+		case err == nil:
+			return l, want, nil
+		case !errors.Is(err, body.ErrSize):
+			return nil, 0, err
+		}
+	}
+	return s.bodies.Open(ctx, id)
 }
 
 // missing says why a body is not there: its message was swept or its maildrop removed meanwhile, or it is lost.
