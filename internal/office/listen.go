@@ -98,6 +98,12 @@ func openPort(ctx context.Context, w place) (*port, error) {
 		}
 	}
 	var lc net.ListenConfig
+	if w.service != serviceLMTP {
+		// pop3server sets the port's options, and connections have them from the port: unless net sets its own for each,
+		// and on Multipath TCP, of which the kernel does not take them.
+		lc.KeepAlive = -1
+		lc.SetMultipathTCP(false)
+	}
 	l, err := lc.Listen(ctx, network, address)
 	if err != nil {
 		return nil, listenError(keyOf[w.service], w.address, err)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type port struct {
 // deadlineListener is what *net.TCPListener and *net.UnixListener have in common.
 type deadlineListener interface {
 	net.Listener
+	syscall.Conn
 	SetDeadline(t time.Time) error
 }
 
@@ -71,6 +73,9 @@ func (l *lease) Close() error {
 
 // Addr implements net.Listener.
 func (l *lease) Addr() net.Addr { return l.p.l.Addr() }
+
+// SyscallConn implements syscall.Conn: options that a server sets stay with the port, until the next one sets its own.
+func (l *lease) SyscallConn() (syscall.RawConn, error) { return l.p.l.SyscallConn() }
 
 func (l *lease) isClosed() bool {
 	l.state.Lock()

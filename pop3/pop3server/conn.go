@@ -23,6 +23,7 @@ type Conn struct {
 	remote      netip.AddrPort
 	local       bool // the other end is on this machine
 	implicitTLS bool
+	peers       *peerWatch
 	counted     bool // in s.perAddr
 	started     time.Time
 	ctx         context.Context // ends with the connection
@@ -52,6 +53,7 @@ type Conn struct {
 	mu       sync.Mutex
 	tls      *tls.Conn
 	draining bool
+	reading  deadline
 }
 
 func (s *Server) newConn(nc net.Conn, implicitTLS bool) *Conn {
@@ -131,15 +133,17 @@ func (c *Conn) cut() {
 	_ = c.nc.Close()
 }
 
-// deadline gives the other end until d from now to send something, unless the server is shutting down.
-func (c *Conn) deadline(d time.Duration) error {
+// expect gives the other end at least d from now to send something, unless the server is shutting down.
+func (c *Conn) expect(d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.draining {
 		return end(ReasonShutdown, nil)
 	}
-	if err := c.nc.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return end(ReasonClosed, err)
+	if at, ok := c.reading.extend(time.Now(), d); ok {
+		if err := c.nc.SetReadDeadline(at); err != nil {
+			return end(ReasonClosed, err)
+		}
 	}
 	return nil
 }

@@ -23,6 +23,18 @@ func TestWatchPeer(t *testing.T) { // S-018
 	if err := watchPeer(nc, 30*time.Second); err != nil {
 		t.Fatal(err)
 	}
+	checkPeerOptions(t, nc)
+	// Connections that are not TCP have nothing to set.
+	client, server := net.Pipe()
+	defer func() { _, _ = client.Close(), server.Close() }()
+	if err := watchPeer(client, 30*time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// checkPeerOptions looks at the options for 30 seconds.
+func checkPeerOptions(t *testing.T, nc net.Conn) {
+	t.Helper()
 	raw, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -47,10 +59,74 @@ func TestWatchPeer(t *testing.T) { // S-018
 			t.Fatal(err)
 		}
 	}
-	// Connections that are not TCP have nothing to set.
-	client, server := net.Pipe()
-	defer func() { _, _ = client.Close(), server.Close() }()
-	if err := watchPeer(client, 30*time.Second); err != nil {
+}
+
+// TestWatchListener: connections have the options whether they come from their listener or not, and are left alone if
+// they do.
+func TestWatchListener(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		lc      net.ListenConfig
+		inherit bool
+	}{
+		{"left to us", net.ListenConfig{KeepAlive: -1}, true},
+		{"net sets its own", net.ListenConfig{}, false},
+	} {
+		tt.lc.SetMultipathTCP(false) // its listeners do not take all options
+		ln, err := tt.lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers := watchPeers(ln, 30*time.Second)
+		for range 2 {
+			client, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			nc, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := peers.watch(nc); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			checkPeerOptions(t, nc)
+			_, _ = client.Close(), nc.Close()
+		}
+		if !peers.listener || peers.inherit != tt.inherit {
+			t.Errorf("%s: listener %v, inherit %v", tt.name, peers.listener, peers.inherit)
+		}
+		_ = ln.Close()
+	}
+	if off := watchPeers(nil, -1); off.watch(nil) != nil {
+		t.Error("a negative PeerTimeout does something")
+	}
+}
+
+// TestWatchMultipath: over Multipath TCP, of which the kernel does not take all options, there is a session all the same.
+func TestWatchMultipath(t *testing.T) {
+	t.Parallel()
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(true)
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	var d net.Dialer
+	d.SetMultipathTCP(true)
+	client, err := d.DialContext(t.Context(), "tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	nc, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = nc.Close() }()
+	if err := watchPeers(ln, 30*time.Second).watch(nc); err != nil {
 		t.Error(err)
 	}
 }

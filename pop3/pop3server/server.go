@@ -92,6 +92,7 @@ func (s *Server) serveConn(nc net.Conn, implicitTLS bool) error {
 	if c == nil {
 		return errors.New("pop3server: connection refused because of a limit")
 	}
+	c.peers = watchPeers(nil, s.opt.PeerTimeout)
 	c.run()
 	return nil
 }
@@ -112,11 +113,12 @@ func (s *Server) serve(ln net.Listener, implicitTLS bool) error {
 		_ = ln.Close()
 	}()
 
+	peers := watchPeers(ln, s.opt.PeerTimeout)
 	for pause := time.Duration(0); ; {
 		nc, err := ln.Accept()
 		if err == nil {
 			pause = 0
-			s.start(nc, implicitTLS)
+			s.start(nc, implicitTLS, peers)
 			continue
 		}
 		var temporary interface{ Temporary() bool }
@@ -148,7 +150,7 @@ func (s *Server) pause(d time.Duration) bool {
 }
 
 // start serves nc in a goroutine that Shutdown and Close wait for.
-func (s *Server) start(nc net.Conn, implicitTLS bool) {
+func (s *Server) start(nc net.Conn, implicitTLS bool, peers *peerWatch) {
 	if !s.begin() {
 		_ = nc.Close()
 		return
@@ -156,6 +158,7 @@ func (s *Server) start(nc net.Conn, implicitTLS bool) {
 	go func() {
 		defer s.finish()
 		if c := s.admit(nc, implicitTLS); c != nil {
+			c.peers = peers
 			c.run()
 		}
 	}()

@@ -54,10 +54,8 @@ func (c *Conn) open() error {
 	if h := c.s.opt.Hooks.ConnOpen; h != nil {
 		h(c)
 	}
-	if t := c.s.opt.PeerTimeout; t > 0 {
-		if err := watchPeer(c.nc, t); err != nil {
-			return end(ReasonClosed, err)
-		}
+	if err := c.peers.watch(c.nc); err != nil {
+		return end(ReasonClosed, err)
 	}
 	if c.implicitTLS {
 		if err := c.startTLS(); err != nil {
@@ -130,7 +128,7 @@ func (c *Conn) readLine(limit int) ([]byte, error) {
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
-		if err := c.deadline(c.s.opt.IdleTimeout); err != nil {
+		if err := c.expect(c.s.opt.IdleTimeout); err != nil {
 			return nil, err
 		}
 	}

@@ -99,7 +99,7 @@ func (c *Conn) startTLS() error {
 	c.r.Reset(&c.in)
 	below := &patientConn{Conn: c.nc, patience: c.out.patience}
 	tc := tls.Server(below, c.s.tls)
-	if err := c.deadline(c.s.opt.HandshakeTimeout); err != nil {
+	if err := c.expect(c.s.opt.HandshakeTimeout); err != nil {
 		return err
 	}
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.s.opt.HandshakeTimeout)); err != nil {

@@ -32,14 +32,21 @@ const slice = 256 << 10
 // A sink writes to the client and counts, slice by slice, each with its own deadline, so that a slow client lives and one
 // that stands still does not.
 type sink struct {
-	stream net.Conn
-	secure bool // stream is TLS, which has patience below it
-	n      int64
-	part   io.LimitedReader
+	stream  net.Conn
+	secure  bool // stream is TLS, which has patience below it
+	n       int64
+	part    io.LimitedReader
+	writing deadline
 	patience
 }
 
-func (s *sink) arm() error { return s.stream.SetWriteDeadline(time.Now().Add(s.timeout)) }
+// arm gives the client time for the next slice.
+func (s *sink) arm() error {
+	if at, ok := s.writing.extend(time.Now(), s.timeout); ok {
+		return s.stream.SetWriteDeadline(at)
+	}
+	return nil
+}
 
 func (s *sink) Write(p []byte) (int, error) {
 	done := 0
