@@ -141,6 +141,7 @@ func fetchSummary(r office.FetchResult, took string) string {
 	add(r.DeletesPending, "%d to be deleted there at the next run")
 	add(r.Duplicates, "%d had come by another account")
 	add(r.Renumbered, "%d known under another unique-id")
+	add(r.Quarantined, "%d of them in quarantine")
 	add(r.Skipped, "%d left there by rule")
 	add(r.Capped, "%d left for the next run")
 	add(r.Failed, "%d failed")
@@ -195,6 +196,7 @@ type fetchFinal struct {
 	Deleted        int           `json:"deleted"`
 	DeletesPending int           `json:"deletes_pending"`
 	Discarded      int           `json:"discarded"`
+	Quarantined    int           `json:"quarantined"`
 	Skipped        int           `json:"skipped"`
 	Failed         int           `json:"failed"`
 	Capped         int           `json:"capped"`
@@ -232,7 +234,7 @@ func (s *fetchShow) printFinished(r office.FetchResult) {
 	final := &fetchFinal{
 		Class: r.Class().String(), Listed: r.Listed, New: r.New, Fetched: r.Fetched, Octets: r.Octets, Duplicates: r.Duplicates,
 		Renumbered: r.Renumbered, Deleted: r.Deleted, DeletesPending: r.DeletesPending, Discarded: r.Discarded,
-		Skipped: r.Skipped, Failed: r.Failed, Capped: r.Capped,
+		Quarantined: r.Quarantined, Skipped: r.Skipped, Failed: r.Failed, Capped: r.Capped,
 	}
 	for _, p := range r.SetAside {
 		final.SetAside = append(final.SetAside, fetchPoison(p))

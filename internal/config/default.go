@@ -68,6 +68,9 @@ func DefaultFetch() Fetch {
 		Trace:      true,
 		Idle:       true,
 		Interval:   Duration(5 * time.Minute),
+		OnVirus:    "leave",
+		OnSpam:     "tag",
+		ScanDown:   "retry",
 	}
 }
 

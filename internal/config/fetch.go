@@ -122,4 +122,23 @@ type Fetch struct {
 	// Public keys, written as pins are, of which the server of an smtp:// or smtps:// destination must have one; nothing
 	// else counts then, for a self-signed certificate. With this or smtp_ca, there is TLS also on this very machine.
 	SMTPPins []string `toml:"smtp_pins" json:"smtp_pins"`
+	// Where clamd of ClamAV listens, which looks for viruses: "unix:/run/clamav/clamd.ctl" or "127.0.0.1:3310". Empty means
+	// that nobody looks.
+	ClamAV string `toml:"clamav" json:"clamav"`
+	// What is done with a message that has a virus in it: "tag" (deliver it with X-Virus-Status: Infected), "quarantine",
+	// "leave" (on the server, for good) or "drop" (delete it on the server; it is lost).
+	OnVirus string `toml:"on_virus" json:"on_virus"`
+	// Where a worker of rspamd listens, which looks for spam: "http://127.0.0.1:11333" or "unix:PATH". Empty means that
+	// nobody looks.
+	Rspamd string `toml:"rspamd" json:"rspamd"`
+	// Where the worker's password comes from, written as password is, if it wants one.
+	RspamdPassword string `toml:"rspamd_password" json:"rspamd_password"`
+	// What is done with a message that rspamd would reject, as on_virus. What is only probably spam ("add header") is
+	// tagged with X-Spam-Flag: YES and delivered.
+	OnSpam string `toml:"on_spam" json:"on_spam"`
+	// Where mail in quarantine goes, in place of to: "store:ACCOUNT", "maildir:PATH", "mbox:PATH".
+	Quarantine []string `toml:"quarantine" json:"quarantine"`
+	// What is done while a scanner is away, or with what is too large for it: "retry" (it stays where it is and is tried
+	// again) or "deliver" (with a field that says so).
+	ScanDown string `toml:"scan_down" json:"scan_down"`
 }

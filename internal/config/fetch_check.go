@@ -57,6 +57,7 @@ func (f *Fetch) check(p *problems, key string) {
 	f.checkSMTP(p, key)
 	f.checkRules(p, key)
 	f.checkMultidrop(p, key)
+	f.checkScan(p, key)
 	if f.OAuth == "" && !slices.Equal(f.Auth, []string{"EXTERNAL"}) || f.Password != "" {
 		checkPassword(p, key, "password", f.Password)
 	}

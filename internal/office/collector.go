@@ -136,7 +136,7 @@ func OpenCollector(ctx context.Context, cfg *config.Config, v *Vault, opt Collec
 	c.schedule.AlarmAfter = time.Duration(cfg.Collector.AlarmAfter)
 	c.schedule.Alarm, c.schedule.Done = c.alarm, c.done
 	c.schedule.Options = collect.Options{
-		Journal: journal, LockFolder: filepath.Join(b.folder, "locks"), Hostname: cfg.Hostname, Progress: c.progress,
+		Journal: journal, LockFolder: filepath.Join(b.folder, "locks"), SpoolFolder: b.folder, Hostname: cfg.Hostname, Progress: c.progress,
 	}
 	return c, nil
 }
@@ -217,7 +217,7 @@ func (c *Collector) Plan(ctx context.Context) []FetchPlan {
 func (c *Collector) Close() error {
 	var errs []error
 	for _, a := range c.schedule.Accounts {
-		for _, s := range a.Sinks {
+		for _, s := range slices.Concat(a.Sinks, a.Rules.Quarantine) {
 			errs = append(errs, s.Close())
 		}
 	}

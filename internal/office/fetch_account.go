@@ -52,6 +52,8 @@ func (b *builder) account(f *config.Fetch) collect.Account {
 			ready = append(ready, check)
 		}
 	}
+	looked, err := b.scan(f, &a.Rules)
+	broken, ready = errors.Join(broken, err), append(ready, looked...)
 	if len(a.Sinks) == 0 {
 		a.Sinks = []collect.Sink{noSink{}} // the source fails before it is asked for
 	}
@@ -90,6 +92,9 @@ func rules(f *config.Fetch) collect.Rules {
 // source translates the server of a [[fetch]].
 func (b *builder) source(f *config.Fetch) (collect.Source, error) {
 	server := f.Server()
+	if server.IMAP {
+		return b.imapSource(f, server)
+	}
 	password, err := b.password(f.Password, server.Host, server.User)
 	if err != nil {
 		return nil, err

@@ -57,6 +57,14 @@ func (b *builder) tokens(f *config.Fetch, name string, use oauth.Use) (*oauth.So
 			}
 		}
 	}
+	if use == oauth.UseIMAPAppend {
+		opt.Account, opt.User = f.Name+" (to)", ""
+		for _, d := range f.Destinations() {
+			if d.Kind == config.ToIMAP || d.Kind == config.ToIMAPS {
+				opt.User = d.User
+			}
+		}
+	}
 	switch o.Flow {
 	case "device":
 		opt.Flow = oauth.DeviceCode
@@ -155,7 +163,7 @@ func FetchTokens(cfg *config.Config, f *config.Fetch, prompt func(ctx context.Co
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
 		all = append(all, FetchToken{
-			Account: f.Name, OAuth: need.name, Flow: cfg.FindOAuth(need.name).Flow, Destination: need.use == oauth.UseGmailInsert, Source: s,
+			Account: f.Name, OAuth: need.name, Flow: cfg.FindOAuth(need.name).Flow, Destination: need.use == oauth.UseGmailInsert || need.use == oauth.UseIMAPAppend, Source: s,
 		})
 	}
 	return all, nil
@@ -184,8 +192,8 @@ func tokenNeeds(f *config.Fetch) []tokenNeed {
 	if f.GmailOAuth != "" {
 		needs = append(needs, tokenNeed{f.GmailOAuth, oauth.UseGmailInsert})
 	}
-	if f.GmailOAuth != "" {
-		needs = append(needs, tokenNeed{f.GmailOAuth, oauth.UseGmailInsert})
+	if f.IMAPOAuth != "" {
+		needs = append(needs, tokenNeed{f.IMAPOAuth, oauth.UseIMAPAppend})
 	}
 	return needs
 }

@@ -21,6 +21,8 @@ func (b *builder) sink(f *config.Fetch, d config.Destination) (s collect.Sink, c
 		return drop, drop.check, nil
 	case config.ToMultidrop:
 		return b.multidrop(f, d.Name)
+	case config.ToIMAP, config.ToIMAPS:
+		s, err = b.imapSink(f, d)
 	case config.ToGmail:
 		s, err = b.gmail(f, d)
 	case config.ToMaildir:
