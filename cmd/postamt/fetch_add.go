@@ -51,7 +51,14 @@ Exit status: 0 done, 1 not done (standard error says why), 2 wrong command line.
   postamt fetch add bob@example.net --to maildir:~/Maildir --password "command:pass show mail/isp" --yes
   postamt fetch add bob@example.net --server pop3s://pop.example.net --to store:bob --dry-run`,
 		Args: exactly("EMAIL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return add.run(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, group := range [][]string{{"password", "password-stdin", "oauth"}, {"password", "keyring", "oauth"}, {"ca", "pin"}} {
+				if err := atMostOne(cmd, group...); err != nil {
+					return err
+				}
+			}
+			return add.run(cmd.Context(), args[0])
+		},
 	}
 	f := &add.addFlags
 	f.flags(cmd)
@@ -71,10 +78,21 @@ Exit status: 0 done, 1 not done (standard error says why), 2 wrong command line.
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "write without asking")
 	cmd.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "print what would be written; ask for nothing, sign in nowhere")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
-	cmd.MarkFlagsMutuallyExclusive("password", "password-stdin", "oauth")
-	cmd.MarkFlagsMutuallyExclusive("password", "keyring", "oauth")
-	cmd.MarkFlagsMutuallyExclusive("ca", "pin")
 	return cmd
+}
+
+// atMostOne refuses a command line with more than one of some flags.
+func atMostOne(cmd *cobra.Command, names ...string) error {
+	var given []string
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return usage("%s: give only one of %s", cmd.CommandPath(), strings.Join(given, " and "))
+	}
+	return nil
 }
 
 // A fetchAdd is one run of the command.

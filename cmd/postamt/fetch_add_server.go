@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postamt/postamt/internal/config"
@@ -204,7 +205,7 @@ func (c *fetchAdd) signIn(ctx context.Context, server *discover.Candidate, passw
 		c.say("  %v", err)
 	}
 	return "", nil, failure("cannot sign in at %s: %w; check the password, and whether the provider wants %s turned on or a password made for programs (app password)",
-		server.Host, err, server.Protocol)
+		server.Host, err, strings.ToUpper(string(server.Protocol)))
 }
 
 func (c *fetchAdd) signInIMAP(ctx context.Context, server *discover.Candidate, user, password string) error {
