@@ -102,11 +102,20 @@ func (o *office) start(ctx context.Context) error {
 		return err
 	}
 	for end := time.Now().Add(sessionTime); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", o.pop3); err == nil {
-			return c.Close()
+		if listens(o.pop3) && listens(o.lmtp) {
+			return nil
 		}
 	}
 	return errors.Join(fmt.Errorf("the daemon does not listen; see %s", log.Name()), o.stop())
+}
+
+func listens(addr string) bool {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
 }
 
 func (o *office) stop() error {
