@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/postamt/postamt/internal/account"
 	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/office"
+	"github.com/postamt/postamt/internal/smtpclient"
 	"github.com/postamt/postamt/internal/terminal"
 )
 
@@ -185,22 +187,44 @@ func (s *show) handIn(ctx context.Context, messages []Message) (err error) {
 	for _, m := range messages {
 		octets += int64(len(m.Raw))
 	}
-	h, err := dialLMTP(ctx, s.lmtp)
+	c, err := smtpclient.Dial(ctx, smtpclient.Options{Addr: s.lmtp, LMTP: true, Security: smtpclient.Cleartext, Timeout: handInTimeout})
 	if err != nil {
 		return err
 	}
+	defer c.Watch(ctx)()
 	bar := s.Terminal.Progress(fmt.Sprintf("handing in %d messages over LMTP", len(messages)), octets, terminal.Octets)
 	defer bar.Done()
 	for _, m := range messages {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(err, h.close())
-		}
-		if err := h.send(m); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", m.Kind, err), h.nc.Close())
+		if err := send(c, m); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", m.Kind, err), c.Close())
 		}
 		bar.Add(int64(len(m.Raw)))
 	}
-	return h.close()
+	return c.Quit()
+}
+
+// handInTimeout bounds each exchange.
+const handInTimeout = 30 * time.Second
+
+// send hands one message in and returns when the server has it safe for all recipients.
+func send(c *smtpclient.Conn, m Message) error {
+	if err := c.Mail(m.From); err != nil {
+		return err
+	}
+	for _, to := range m.To {
+		if err := c.Rcpt(to + "@" + domain); err != nil {
+			return err
+		}
+	}
+	data, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := data.Write(m.Raw); err != nil {
+		return err
+	}
+	answers, err := data.Finish(len(m.To))
+	return errors.Join(append(answers, err)...)
 }
 
 func (s *show) certificate() string { return filepath.Join(s.folder, "data", "tls", "self-signed.crt") }

@@ -20,8 +20,6 @@ type Message struct {
 	From string
 	// To are the accounts it goes to.
 	To []string
-	// UTF8 says that addresses or header need SMTPUTF8.
-	UTF8 bool
 	// Raw is the message as its sender made it: lines end with CRLF, except where that is its point.
 	Raw []byte
 }
@@ -55,7 +53,7 @@ func Messages() []Message {
 		{Kind: "invitation", From: "ben@example.com", To: toAnna, Raw: invitation()},
 		{Kind: "forwarded", From: "ben@example.com", To: toAnna, Raw: forwarded()},
 		{Kind: "bare CR and NUL", From: "fax@gateway.example", To: both, Raw: controls()},
-		{Kind: "UTF-8 in the header", From: "用户@例子.example", To: toAnna, UTF8: true, Raw: utf8Header()},
+		{Kind: "UTF-8 in the header", From: "用户@例子.example", To: toAnna, Raw: utf8Header()},
 	}
 }
 
