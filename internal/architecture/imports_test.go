@@ -44,6 +44,8 @@ var rules = []struct {
 	{"internal/collect/imapsource", []string{"internal/collect", "internal/imapclient", "pop3/pop3client"}, "a source joins one protocol with the collector"},
 	{"internal/imapclient", []string{"github.com/emersion/go-imap/v2/...", "github.com/emersion/go-imap/v2", "pop3/pop3client", "sasl"}, "the only package that knows the IMAP library; pins are those of pop3client"},
 	{"internal/collect/secret", []string{"internal/argv"}, "where passwords come from; the configuration splits commands the same way"},
+	{"internal/oauth", []string{"golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials"}, "the only package that knows the OAuth library; it knows no mail"},
+	{"internal/oauth/oauthtest", []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/jwt"}, "a server for tests; it shares no code with the client"},
 	{"internal/keyring", []string{"github.com/zalando/go-keyring/secret_service"}, "the only package that knows keyrings"},
 	{"internal/collect/scan", []string{"internal/collect"}, "scanners know messages and what follows, no source and no sink"},
 	{"internal/collect/sink", []string{"internal/collect", "internal/imapclient", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},

@@ -18,7 +18,7 @@ type signIn struct {
 	conf     *oauth2.Config
 	issuer   string
 	state    string
-	verifier string
+	verifier string // RFC 7636 §4.1
 }
 
 // newSignIn makes a sign-in whose browser comes back to redirect.
