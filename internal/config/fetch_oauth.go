@@ -154,6 +154,12 @@ func (o *OAuth) check(p *problems, key string) {
 		}
 	}
 	o.checkEndpoints(p, key)
+	if o.Provider == "gmail" && o.Flow == "device" {
+		p.warn(key+".flow", `Google gives no tokens for mail to devices: take flow = "code", and postamt fetch login --paste where there is no browser`)
+	}
+	if o.Provider == "outlook" && o.Flow == "client" && slices.Contains([]string{"", "common", "consumers", "organizations"}, o.Tenant) {
+		p.add(key, `has no tenant, which flow = "client" needs: the directory's id or domain`)
+	}
 	for i, s := range o.Scopes {
 		if s == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r < '!' || r > '~' || r == '"' || r == '\\' }) {
 			p.add(fmt.Sprintf("%s.scopes[%d]", key, i), "%s is no scope, write one in each pair of quotes", show(s))

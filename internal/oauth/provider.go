@@ -93,7 +93,7 @@ func Scopes(name string, use Use, flow Flow) []string {
 	case name == Outlook:
 		return []string{"https://outlook.office.com/POP.AccessAsUser.All", "offline_access"}
 	case name == Yahoo:
-		return []string{"mail-r"}
+		return []string{"mail-w"} // reading alone does not delete
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/postamt/postamt/internal/argv"
@@ -45,26 +46,8 @@ func (b *builder) tokens(f *config.Fetch, name string, use oauth.Use) (*oauth.So
 		return nil, fmt.Errorf("there is no [[oauth]] with the name %q", name)
 	}
 	folder := filepath.Join(b.folder, "oauth")
-	opt := oauth.Options{
-		Account: f.Name, User: f.Server().User, Login: "postamt fetch login " + f.Name,
-		ClientID: o.ClientID, Scopes: o.Scopes, Locks: folder,
-	}
-	if use == oauth.UseGmailInsert {
-		opt.Account, opt.User = f.Name+" (to)", ""
-		for _, d := range f.Destinations() {
-			if d.Kind == config.ToGmail {
-				opt.User = d.Name
-			}
-		}
-	}
-	if use == oauth.UseIMAPAppend {
-		opt.Account, opt.User = f.Name+" (to)", ""
-		for _, d := range f.Destinations() {
-			if d.Kind == config.ToIMAP || d.Kind == config.ToIMAPS {
-				opt.User = d.User
-			}
-		}
-	}
+	opt := oauth.Options{Login: "postamt fetch login " + f.Name, ClientID: o.ClientID, Scopes: o.Scopes, Locks: folder}
+	opt.Account, opt.User = tokenOwner(f, use)
 	switch o.Flow {
 	case "device":
 		opt.Flow = oauth.DeviceCode
@@ -102,6 +85,30 @@ func (b *builder) tokens(f *config.Fetch, name string, use oauth.Use) (*oauth.So
 		opt.Transport = t
 	}
 	return oauth.New(opt)
+}
+
+// tokenOwner returns the name of a token, and whose mailbox it is for. There is one for where mail comes from, and one for
+// each kind of place where it goes.
+func tokenOwner(f *config.Fetch, use oauth.Use) (name, user string) {
+	var place string
+	var kinds []string
+	switch use {
+	case oauth.UsePOP, oauth.UseIMAP:
+		return f.Name, f.Server().User
+	case oauth.UseGmailInsert:
+		place, kinds = " (to gmail)", []string{config.ToGmail}
+	case oauth.UseIMAPAppend:
+		place, kinds = " (to imap)", []string{config.ToIMAP, config.ToIMAPS}
+	}
+	for _, d := range f.Destinations() {
+		if slices.Contains(kinds, d.Kind) {
+			user = d.User
+			if d.Kind == config.ToGmail {
+				user = d.Name
+			}
+		}
+	}
+	return f.Name + place, user
 }
 
 // provider is what is known of a provider, with what the configuration says instead.
