@@ -45,6 +45,9 @@ type accountInfo struct {
 
 func describe(ctx context.Context, v *office.Vault, a account.Account) (accountInfo, error) {
 	u, err := v.Store.Usage(ctx, mailstore.DropID(a.ID))
+	if errors.Is(err, mailstore.ErrRemoved) {
+		err = nil // somebody removes the account at this moment
+	}
 	return accountInfo{
 		Name: a.Name, ID: a.ID, Disabled: a.Disabled, RequireTLS: a.RequireTLS, Created: a.Created,
 		PasswordSet: known(a.PasswordSet), LastSignIn: known(a.LastSignIn),

@@ -92,8 +92,7 @@ is added. Accounts that exist are left as they are, so it is safe to run again.`
 				}
 				if !none {
 					if err := v.Accounts.SetPassword(cmd.Context(), added.Name, password); err != nil {
-						_, undo := v.Accounts.Remove(cmd.Context(), added.Name)
-						return errors.Join(named(added.Name, err), undo)
+						return errors.Join(named(added.Name, err), v.RemoveAccount(cmd.Context(), added.Name))
 					}
 				}
 				if err := a.print("account %s added\n", added.Name); err != nil || !source.generate {

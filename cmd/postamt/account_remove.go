@@ -6,8 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postamt/postamt/internal/account"
-	"github.com/postamt/postamt/internal/mailstore"
 	"github.com/postamt/postamt/internal/office"
 	"github.com/postamt/postamt/internal/terminal"
 )
@@ -43,12 +41,8 @@ a copy, "postamt account disable" only shuts the door.`,
 						return failure("%s was not removed", found.Name)
 					}
 				}
-				// The mail first: if that fails, the account is still there to try again with.
-				if err := v.Store.Remove(ctx, mailstore.DropID(found.ID)); err != nil && !errors.Is(err, mailstore.ErrRemoved) {
-					return err
-				}
-				if _, err := v.Accounts.Remove(ctx, found.Name); err != nil && !errors.Is(err, account.ErrNotFound) {
-					return err
+				if err := v.RemoveAccount(ctx, found.Name); err != nil {
+					return named(found.Name, err)
 				}
 				return a.print("account %s removed\n", found.Name)
 			})

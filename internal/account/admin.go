@@ -151,9 +151,10 @@ func (d *SQLDirectory) set(ctx context.Context, query, name string, yes bool) er
 	return err
 }
 
-// Remove removes an account and returns what it was, so that the caller can remove its maildrop. A new account can have
-// the name, but none will ever have the id. ErrNotFound.
-func (d *SQLDirectory) Remove(ctx context.Context, name string) (Account, error) {
+// Remove removes an account and returns what it was. A new account can have the name, but none will ever have the id.
+// also, if not nil, is part of the same transaction, for what goes with the account: either all of it is gone or nothing.
+// It may be called again. ErrNotFound.
+func (d *SQLDirectory) Remove(ctx context.Context, name string, also func(ctx context.Context, tx catalog.Tx, id int64) error) (Account, error) {
 	name, err := NormalizeName(name)
 	if err != nil {
 		return Account{}, ErrNotFound
@@ -163,7 +164,10 @@ func (d *SQLDirectory) Remove(ctx context.Context, name string) (Account, error)
 		if err := findIn(ctx, tx, [4]string{name, name, name, name}, &r); err != nil {
 			return err
 		}
-		return one(tx.Exec(ctx, sqlRemove, r.ID))
+		if err := one(tx.Exec(ctx, sqlRemove, r.ID)); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, tx, r.ID)
 	})
 	switch {
 	case errors.Is(err, ErrNotFound):

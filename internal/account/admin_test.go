@@ -51,7 +51,7 @@ func TestAccountLife(t *testing.T) {
 	}
 	want.Disabled = false
 
-	gone, err := d.Remove(ctx, "alice")
+	gone, err := d.Remove(ctx, "alice", nil)
 	if err != nil || !cmp.Equal(want, gone) {
 		t.Errorf("removed: %v %s", err, cmp.Diff(want, gone))
 	}
@@ -73,7 +73,7 @@ func TestAdminOfNobody(t *testing.T) {
 	// Those who keep accounts must name the account itself.
 	for _, name := range []string{"bob", "alice@example.org", "not a name"} {
 		_, getErr := d.Get(ctx, name)
-		_, removeErr := d.Remove(ctx, name)
+		_, removeErr := d.Remove(ctx, name, nil)
 		for method, err := range map[string]error{
 			"Get": getErr, "Remove": removeErr,
 			"SetPassword": d.SetPassword(ctx, name, "x"), "SetDisabled": d.SetDisabled(ctx, name, true),

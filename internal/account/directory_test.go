@@ -153,7 +153,7 @@ func TestDirectorySeesOtherProcesses(t *testing.T) {
 	if a, err := daemon.Lookup(ctx, "alice"); err != nil || !a.Disabled {
 		t.Errorf("disabled by another process: %+v, %v", a, err)
 	}
-	if _, err := command.Remove(ctx, "alice"); err != nil {
+	if _, err := command.Remove(ctx, "alice", nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := daemon.Lookup(ctx, "alice"); !errors.Is(err, ErrNotFound) {

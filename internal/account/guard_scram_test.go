@@ -164,7 +164,7 @@ func TestResultReturnsWhatItHears(t *testing.T) {
 			t.Errorf("%v, want %v", got, err)
 		}
 	}
-	if _, err := g.dir.Remove(ctx, "alice"); err != nil {
+	if _, err := g.dir.Remove(ctx, "alice", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Result(ctx, atHome, "alice", nil); !errors.Is(err, sasl.ErrCredentials) {

@@ -133,7 +133,7 @@ func TestPasswordIsRemembered(t *testing.T) {
 	}
 	signIn("wrong", ErrDisabled, 0)
 	// A new account of the same name does not take over what was remembered.
-	if _, err := g.dir.Remove(ctx, "alice"); err != nil {
+	if _, err := g.dir.Remove(ctx, "alice", nil); err != nil {
 		t.Fatal(err)
 	}
 	signIn("wrong", sasl.ErrCredentials, 1)

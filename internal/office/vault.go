@@ -16,6 +16,7 @@ import (
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/mailstore"
 	"github.com/postamt/postamt/internal/mailstore/sqlstore"
 )
 
@@ -66,6 +67,17 @@ func OpenVault(ctx context.Context, cfg *config.Config) (_ *Vault, err error) {
 	}
 	v.Accounts, err = newDirectory(ctx, v.Catalog, cfg)
 	return v, err
+}
+
+// RemoveAccount removes an account and its maildrop for good: both are gone, or none. account.ErrNotFound.
+func (v *Vault) RemoveAccount(ctx context.Context, name string) error {
+	removed, err := v.Accounts.Remove(ctx, name, func(ctx context.Context, tx catalog.Tx, id int64) error {
+		return v.Store.RemoveIn(ctx, tx, mailstore.DropID(id))
+	})
+	if err != nil {
+		return err
+	}
+	return v.Store.Remove(ctx, mailstore.DropID(removed.ID)) // gives the room back; cut off, the sweep goes on with it
 }
 
 // Close releases everything.

@@ -14,17 +14,20 @@ func (s *Store) Remove(ctx context.Context, id mailstore.DropID) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	now := s.now()
-	err := s.cat.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		_, err := tx.Exec(ctx, sqlRemoveDrop, int64(id), []byte{}, now)
-		return err
-	})
+	err := s.cat.Write(ctx, func(ctx context.Context, tx catalog.Tx) error { return s.RemoveIn(ctx, tx, id) })
 	if err == nil {
 		s.cache.drop(int64(id))
 		var res mailstore.SweepResult
 		err = s.purge(ctx, int64(id), &res)
 	}
 	return fault("remove a maildrop", err)
+}
+
+// RemoveIn is the removal itself, as a part of a transaction of the caller's in the same catalog. Remove after it gives the
+// room back at once; else Sweep does.
+func (s *Store) RemoveIn(ctx context.Context, tx catalog.Tx, id mailstore.DropID) error {
+	_, err := tx.Exec(ctx, sqlRemoveDrop, int64(id), []byte{}, s.now())
+	return err
 }
 
 // purges remove what belongs to a maildrop besides its messages, a bounded part at a time.
