@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -97,6 +98,87 @@ func portOf(t *testing.T, addr string) int {
 func local(port int) discover.Candidate {
 	return discover.Candidate{
 		Protocol: discover.POP3, Host: "localhost", Port: port, TLS: true, Users: []string{"bob@example.net", "bob"}, Origin: discover.FromSRV, Where: "_pop3s._tcp.example.net",
+	}
+}
+
+// Wrong input is said to be so before anybody is asked anything, never with a password in it, and nothing is written.
+func TestFetchAddWrongInput(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args   string // words
+		status int
+		want   string
+	}{
+		{"add", 2, "wants EMAIL"},
+		{"add bob", 2, `"bob" is not a mail address, write one like bob@example.net`},
+		{"add bob@localhost --to store:bob", 2, "has no usable domain behind the @"},
+		{"add bob@example.net alice@example.net", 2, "is too much"},
+		{"add bob@example.net --server pop3s://pop.example.net --yes", 2, "say where the mail goes: --to store:ACCOUNT"},
+		{"add bob@example.net --to store:bob --server https://pop.example.net", 2, "is not a server"},
+		{"add bob@example.net --to store:bob --server pop3s://bob:hidden@pop.example.net", 2, "has a password in it"},
+		{"add bob@example.net --to nonsense", 2, "cannot add this: fetch[0].to[0]: "},
+		{"add bob@example.net --to store:bob --to store:bob", 2, "is listed twice"},
+		{"add bob@example.net --to store:bob --name status", 2, "is a command of postamt fetch"},
+		{"add bob@example.net --to store:bob --name probe", 2, "is a command of postamt fetch"},
+		{"add bob@example.net --to store:bob --name a/b", 2, "cannot be used"},
+		{"add bob@example.net --to store:bob --password hidden", 2, "the password itself does not belong here"},
+		{"add bob@example.net --to store:bob --oauth work", 2, `there is no [[oauth]] with the name "work"`},
+		{"add bob@example.net --to store:bob --password prompt --keyring", 2, "give only one of --password and --keyring"},
+		{"add bob@example.net --to store:bob --password prompt --password-stdin", 2, "give only one of --password and --password-stdin"},
+		{"add bob@example.net --to store:bob --ca x --pin y", 2, "give only one of --ca and --pin"},
+		{"add bob@example.net --to store:bob --json", 2, "--json asks nothing: say --yes or --dry-run, too"},
+		{"add bob@example.net --to store:bob --ca /nowhere.pem", 1, "--ca cannot be read"},
+		{"add bob@example.net --to store:bob --pin sha256/x", 2, "is not a pin"},
+		{"probe", 2, "wants HOST[:PORT]|URL"},
+		{"probe https://localhost", 2, "is not a server"},
+		{"probe pop3s://bob:hidden@localhost", 2, "has a password in it"},
+		{"probe no/host", 2, "is not a server, write HOST, HOST:PORT or pop3s://HOST"},
+		{"probe bob@localhost", 2, "is not a server"},
+		{"probe localhost:0", 2, "is not a server"},
+		{"probe localhost:65536", 2, "is not a server"},
+		{"probe [::1", 2, "is not a server"},
+		{"probe localhost --timeout 20m", 2, "--timeout must be more than nothing"},
+		{"probe localhost --timeout 0s", 2, "--timeout must be more than nothing"},
+		{"probe localhost --user a --password hidden", 2, "the password itself does not belong here"},
+		{"probe localhost --pin nonsense", 2, "is not a pin"},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "postamt.toml")
+		if err := os.WriteFile(path, fmt.Appendf(nil, "data = %q\n", filepath.Join(dir, "data")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		args := append([]string{"--config", path, "fetch"}, strings.Fields(tt.args)...)
+		if status := run(args, strings.NewReader("hidden\n"), &out, &errs); status != tt.status || !strings.Contains(errs.String(), tt.want) {
+			t.Errorf("%s: status %d, %s; want %d, %q", tt.args, status, &errs, tt.status, tt.want)
+		}
+		if out.Len() > 0 || strings.Contains(errs.String(), "hidden") {
+			t.Errorf("%s: %s%s", tt.args, &out, &errs)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+			t.Errorf("%s: something was written: %v, %v", tt.args, left, err)
+		}
+	}
+}
+
+func TestProbeTarget(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"pop.example.net":             "pop.example.net [{995 false tls} {110 false stls}]",
+		"pop.example.net:995":         "pop.example.net [{995 false }]",
+		"imap.example.net:993":        "imap.example.net [{993 true }]",
+		"pop3s://bob@pop.example.net": "pop.example.net [{995 false tls}]",
+		"pop3://pop.example.net:1110": "pop.example.net [{1110 false stls}]",
+		"imap://imap.example.net":     "imap.example.net [{143 true stls}]",
+		"127.0.0.1:110":               "127.0.0.1 [{110 false }]",
+		"[::1]:995":                   "::1 [{995 false }]",
+		"[::1]":                       "::1 [{995 false tls} {110 false stls}]",
+		"::1":                         "::1 [{995 false tls} {110 false stls}]",
+	} {
+		opt, err := probeTarget(arg, false)
+		if got := fmt.Sprint(opt.Host, " ", opt.Ports); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", arg, got, err, want)
+		}
 	}
 }
 

@@ -118,7 +118,10 @@ func probeTarget(arg string, imap bool) (opt probe.Options, err error) {
 	}
 	host, port, err := net.SplitHostPort(arg)
 	if err != nil { // no port
-		host, port = strings.TrimSuffix(strings.TrimPrefix(arg, "["), "]"), ""
+		if strings.HasPrefix(arg, "[") != strings.HasSuffix(arg, "]") {
+			return bad()
+		}
+		host, port = strings.Trim(arg, "[]"), ""
 	}
 	bracketed := host
 	if strings.Contains(host, ":") {
