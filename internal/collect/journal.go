@@ -63,6 +63,10 @@ CREATE TABLE collect_deliveries (
 	sink    TEXT NOT NULL,
 	PRIMARY KEY (account, key, sink)
 );`},
+	{Number: 2, SQL: `
+ALTER TABLE collect_accounts ADD COLUMN refused BIGINT NOT NULL DEFAULT 0; -- runs since the last success that were refused without a reason
+ALTER TABLE collect_accounts ADD COLUMN failing BIGINT NOT NULL DEFAULT 0; -- when the first run since the last success failed
+`},
 }
 
 // phase is how far a message has come.

@@ -12,6 +12,8 @@ const (
 	// maxFailing is how many messages in a row the sinks may refuse for the time being before a run ends early: a sink
 	// that is down must not make us download everything in vain.
 	maxFailing = 3
+	// refusedBefore is after how many refusals without a reason, and no success in between, a person is asked.
+	refusedBefore = 3
 	// maxWarnings bounds Report.Warnings.
 	maxWarnings = 100
 )
@@ -36,7 +38,7 @@ func Run(ctx context.Context, a Account, o Options) (rep Report, err error) {
 		err = fmt.Errorf("%w: %w", context.Canceled, err) // a cause of its own, or a sink's word for it
 	}
 	rep.Ended = o.now()
-	err = errors.Join(err, o.Journal.ended(context.WithoutCancel(ctx), rep, err))
+	err = o.Journal.ended(context.WithoutCancel(ctx), rep, err)
 	r.tell(Event{Kind: EventFinished, Err: err})
 	return rep, err
 }

@@ -20,8 +20,6 @@ const (
 	maxBackOff = time.Hour
 	// busyWait is how long the first wait for a mailbox that is in use lasts; each further one is twice as long.
 	busyWait = 30 * time.Second
-	// refusedBefore is after how many refusals in a row without a reason a person is asked.
-	refusedBefore = 3
 	// maxStart is the time over which the first runs are spread.
 	maxStart = 10 * time.Second
 )
@@ -139,9 +137,8 @@ func (s *Schedule) Once(ctx context.Context) error {
 
 // tries is what keep remembers of an account.
 type tries struct {
-	busy, refused int // in a row
-	delay         time.Duration
-	failing       time.Time // since when, in this process
+	busy  int // in a row
+	delay time.Duration
 }
 
 // keep runs one account until ctx ends.
@@ -197,26 +194,17 @@ func (s *Schedule) fetch(ctx context.Context, g *gates, a Account, t *tries) (ti
 	}
 	now := s.Options.now()
 	wait := s.wait(a, t, class, status.Failures, err)
-	alarmed := s.alarm(ctx, a, t, class, status, now, err)
+	alarmed := s.alarm(ctx, a, class, status, now, err)
 	return wait, errors.Join(err, s.Options.Journal.schedule(ctx, a.Name, now.Add(wait), alarmed))
 }
 
-// count keeps track of failures in a row and returns what err amounts to by now.
+// count keeps track of how often the mailbox was in use in a row, and returns what err amounts to.
 func (t *tries) count(err error) Class {
 	class := Classify(err)
-	if class != Busy {
-		t.busy = 0
-	}
-	if class == OK {
-		t.refused = 0
-	}
-	switch class {
-	case Busy:
+	if class == Busy {
 		t.busy++
-	case Refused:
-		if t.refused++; t.refused >= refusedBefore {
-			return Permanent
-		}
+	} else {
+		t.busy = 0
 	}
 	return class
 }
@@ -243,20 +231,19 @@ func (s *Schedule) wait(a Account, t *tries, class Class, failures int, err erro
 }
 
 // alarm tells when an account needs a person or works again. It returns since when an alarm stands, zero for none.
-func (s *Schedule) alarm(ctx context.Context, a Account, t *tries, class Class, status Status, now time.Time, err error) time.Time {
+func (s *Schedule) alarm(ctx context.Context, a Account, class Class, status Status, now time.Time, err error) time.Time {
 	alarm := Alarm{Account: a.Name, Class: class, Err: err, Since: status.Succeeded}
 	if class == OK {
-		t.failing = time.Time{}
 		if status.Alarmed.IsZero() {
 			return time.Time{}
 		}
 		alarm.Cleared = true
 		return s.tell(ctx, alarm, time.Time{}, status.Alarmed)
 	}
-	if t.failing.IsZero() {
-		t.failing = now
+	since := status.Failing
+	if since.IsZero() {
+		since = now // it did not come as far as the journal
 	}
-	since := t.failing
 	if !status.Succeeded.IsZero() && status.Succeeded.Before(since) {
 		since = status.Succeeded
 	}

@@ -18,6 +18,7 @@ type Status struct {
 	Succeeded time.Time // end of the last run without an error
 	Next      time.Time // when a Schedule runs it again
 	Failures  int       // runs that failed in a row
+	Failing   time.Time // end of the first of them
 	Class     Class     // of the last error
 	Error     string    // of the last run, empty if it succeeded
 	Alarmed   time.Time // when an alarm was raised that has not been taken back
@@ -30,7 +31,7 @@ type Status struct {
 	Remembered, Waiting, SetAside, Deleting int
 }
 
-const statusColumns = "name, ran, ended, succeeded, next, failures, class, error, alarmed, listed, fetched, octets, deleted"
+const statusColumns = "name, ran, ended, succeeded, next, failures, class, error, alarmed, listed, fetched, octets, deleted, failing"
 
 // Statuses returns the status of each account that the journal knows, in order of their names.
 func (j *Journal) Statuses(ctx context.Context) ([]Status, error) {
@@ -87,11 +88,11 @@ func (j *Journal) Status(ctx context.Context, account string) (Status, error) {
 
 func scanStatus(row interface{ Scan(...any) error }) (Status, error) {
 	var s Status
-	var ran, ended, succeeded, next, alarmed int64
+	var ran, ended, succeeded, next, alarmed, failing int64
 	err := row.Scan(&s.Account, &ran, &ended, &succeeded, &next, &s.Failures, &s.Class, &s.Error, &alarmed, &s.Listed,
-		&s.Fetched, &s.Octets, &s.Deleted)
+		&s.Fetched, &s.Octets, &s.Deleted, &failing)
 	s.Started, s.Ended, s.Succeeded = at(ran), at(ended), at(succeeded)
-	s.Next, s.Alarmed = at(next), at(alarmed)
+	s.Next, s.Alarmed, s.Failing = at(next), at(alarmed), at(failing)
 	return s, err
 }
 
@@ -126,9 +127,12 @@ func addAccount(ctx context.Context, tx catalog.Tx, account string) error {
 	return err
 }
 
-// ended notes the end of a run. One that was cancelled is neither a success nor a failure.
+// ended notes the end of a run and returns what it amounts to. One that was cancelled is neither a success nor a failure.
+// What is refused without a reason for the third time needs a person.
 func (j *Journal) ended(ctx context.Context, r Report, failure error) error {
+	result := failure
 	err := j.db.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		result = failure
 		if err := addAccount(ctx, tx, r.Account); err != nil {
 			return err
 		}
@@ -138,21 +142,32 @@ func (j *Journal) ended(ctx context.Context, r Report, failure error) error {
 			return err
 		}
 		var err error
-		switch class := Classify(failure); class {
+		switch Classify(failure) {
 		case OK:
-			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = 0, class = ?, error = '', succeeded = ?, listed = ? WHERE name = ?",
-				OK, r.Ended.Unix(), r.Listed, r.Account)
+			_, err = tx.Exec(ctx, `UPDATE collect_accounts SET failures = 0, refused = 0, failing = 0, class = ?, error = '',
+				succeeded = ?, listed = ? WHERE name = ?`, OK, r.Ended.Unix(), r.Listed, r.Account)
+			return err
 		case Cancelled:
-		default:
-			_, err = tx.Exec(ctx, "UPDATE collect_accounts SET failures = failures + 1, class = ?, error = ? WHERE name = ?",
-				class, shorten(failure.Error()), r.Account)
+			return nil
+		case Refused:
+			var refused int
+			err = tx.QueryRow(ctx, "UPDATE collect_accounts SET refused = refused + 1 WHERE name = ? RETURNING refused", r.Account).Scan(&refused)
+			if err != nil {
+				return err
+			}
+			if refused >= refusedBefore {
+				result = &PermanentError{fmt.Errorf("%w (refused %d times since it worked last)", failure, refused)}
+			}
 		}
+		_, err = tx.Exec(ctx, `UPDATE collect_accounts SET failures = failures + 1, class = ?, error = ?,
+			failing = CASE WHEN failing = 0 THEN ? ELSE failing END WHERE name = ?`,
+			Classify(result), shorten(result.Error()), r.Ended.Unix(), r.Account)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("note the end of the run of %s in the journal: %w", r.Account, err)
+		return errors.Join(failure, fmt.Errorf("note the end of the run of %s in the journal: %w", r.Account, err))
 	}
-	return nil
+	return result
 }
 
 // schedule notes when an account runs next, and whether an alarm stands.
