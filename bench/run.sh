@@ -11,12 +11,13 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
 everybody="dovecot-tuned dovecot-shared courier cyrus mailutils popa3d postamt"
-# of each line: the sets of mail, and who is asked. At 100,000 messages Mailutils takes minutes a session, and popa3d keeps
-# nothing that could be cold.
+# of each line: the sets of mail, and who is asked. At 10,000 messages Mailutils takes ten seconds a session, and popa3d
+# keeps nothing that could be cold.
 declare -A LINE_SETS=([login]=u [login-tls]=u [check-100]=h [check-10k]=k [check-100k]=m [cold-100k]="m u" [drain-mix]=mix
   [drain-mix-pipelined]=mix [drain-mix-tls]=mix [drain-tiny]=tiny [drain-tiny-pipelined]=tiny [drain-big]=big
   [drain-big-tls]=big [idle]=u [deliver]=d [delete]=x [held]="u i" [check-1m]=q)
-declare -A LINE_PEERS=([check-100k]="dovecot-tuned dovecot-shared courier cyrus popa3d postamt"
+declare -A LINE_PEERS=([check-10k]="dovecot-tuned dovecot-shared courier cyrus popa3d postamt"
+  [check-100k]="dovecot-tuned dovecot-shared courier cyrus popa3d postamt"
   [cold-100k]="dovecot-tuned dovecot-shared courier cyrus postamt" [idle]="dovecot-shared courier cyrus mailutils popa3d postamt"
   [deliver]="dovecot-lmtp postamt" [delete]="dovecot-lmtp dovecot-always postamt" [held]="dovecot-shared postamt" [check-1m]=postamt)
 order="login login-tls check-100 check-10k check-100k cold-100k drain-mix drain-mix-pipelined drain-mix-tls drain-tiny

@@ -37,7 +37,7 @@ for s in login check drain drain-pipelined top; do
 done
 load -scenario check -pipeline $pop3 -expect 30 -verify -warm
 load -scenario idle -conns 50 -hold 200ms $pop3 -preauth
-load -scenario held -conns 4 -duration 300ms $pop3 -user d%d -busy 2 -busy-user s%d -verify -warm
+load -scenario held -scram -conns 4 -duration 300ms $pop3 -user d%d -busy 2 -busy-user s%d -verify -warm
 load -scenario tls-handshake -addr 127.0.0.1:31115
 load -scenario delete $pop3 -expect 30
 load -scenario check $pop3 -expect 0 # and they stay deleted

@@ -29,6 +29,7 @@ var (
 	users    = flag.Int("users", 1, "number of users")
 	first    = flag.Int("first", 0, "number of the first user")
 	pass     = flag.String("pass", "pass", "password")
+	useScram = flag.Bool("scram", false, "sign in with SCRAM-SHA-256 instead of USER and PASS")
 	conns    = flag.Int("conns", 1, "concurrent connections; each works on users of its own")
 	duration = flag.Duration("duration", 5*time.Second, "start no session after this long")
 	ops      = flag.Int64("ops", 0, "stop after this many sessions or deliveries (0: no such bound)")

@@ -133,7 +133,11 @@ func dial(buf []byte) (*strictpop3.Conn, error) {
 
 // auth signs in as user n of a pattern.
 func auth(c *strictpop3.Conn, pattern string, n int) error {
-	if _, err := c.Cmd("USER " + fmt.Sprintf(pattern, *first+n)); err != nil {
+	name := fmt.Sprintf(pattern, *first+n)
+	if *useScram {
+		return scram(c, name, *pass)
+	}
+	if _, err := c.Cmd("USER " + name); err != nil {
 		return err
 	}
 	_, err := c.Cmd("PASS " + *pass)

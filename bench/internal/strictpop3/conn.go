@@ -110,6 +110,19 @@ func (c *Conn) OK() ([]byte, error) {
 	return bytes.TrimPrefix(l[3:], []byte(" ")), nil
 }
 
+// Challenge reads a server's challenge within AUTH (RFC 5034 §4) and returns it as it came, in base64.
+func (c *Conn) Challenge() ([]byte, error) {
+	l, err := c.line()
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := bytes.CutPrefix(l, []byte("+ "))
+	if !ok {
+		return nil, fmt.Errorf("expected a challenge, got %q", clip(l))
+	}
+	return rest, nil
+}
+
 // Put queues a command; Flush sends what is queued.
 func (c *Conn) Put(cmd string) { c.out = append(append(c.out, cmd...), '\r', '\n') }
 
