@@ -54,6 +54,7 @@ func (f *Fetch) check(p *problems, key string) {
 	f.checkServer(p, key)
 	f.checkTrust(p, key)
 	f.checkDestinations(p, key)
+	f.checkSame(p, key)
 	f.checkSMTP(p, key)
 	f.checkRules(p, key)
 	f.checkMultidrop(p, key)

@@ -90,6 +90,7 @@ func TestFetchMistakes(t *testing.T) {
 		{"idle quarantine", `to =`, "quarantine = [\"store:x\"]\nto =", `5: fetch[0].quarantine: has nothing to go there, set on_virus or on_spam to "quarantine"`},
 		{"quarantine elsewhere", `to =`, "clamav = \"127.0.0.1:3310\"\non_virus = \"quarantine\"\nquarantine = [\"lmtp:127.0.0.1:24 a@b\"]\nto =", `7: fetch[0].quarantine[0]: "lmtp:127.0.0.1:24 a@b" cannot be a quarantine, take store, maildir or mbox`},
 		{"quarantine at home", `to =`, "clamav = \"127.0.0.1:3310\"\non_virus = \"quarantine\"\nquarantine = [\"store:bob\"]\nto =", `7: fetch[0].quarantine[0]: "store:bob" is listed twice, remove one`},
+		{"to one program twice", `"store:bob"`, `"pipe:/usr/bin/sort-in home", "maildir:Mail", "pipe:/usr/bin/sort-in work"`, `5: fetch[0].to[2]: "/usr/bin/sort-in" is the program of two destinations, which could not be told apart: give one of them a link or a script of its own`},
 		{"to pipe", `"store:bob"`, `"pipe:'x"`, `5: fetch[0].to[0]: "pipe:'x" has a ' without its end`},
 		{"tls with pop3s", `to =`, "tls = \"none\"\nto =", `5: fetch[0].tls: "none" does not go with pop3s://, remove it or write pop3://`},
 		{"tls", `to =`, "tls = \"try\"\nto =", `5: fetch[0].tls: "try" is not one of "required" or "none"`},
