@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -101,9 +102,14 @@ type fetchAdd struct {
 	addFlags
 	find func(context.Context, discover.Address, discover.Options) (*discover.Result, error)
 
+	// The network; nil is that of the machine.
+	resolver discover.Resolver
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+
 	address discover.Address
 	path    string // of the configuration, as it was named
 	loaded  *config.Loaded
+	folder  string          // of --server, with the slash before it
 	seen    map[string]bool // hosts that were confirmed, or not
 	asked   discover.Result
 }
@@ -258,7 +264,9 @@ func (c *fetchAdd) accountHere(ctx context.Context) error {
 
 func (c *fetchAdd) options() (discover.Options, error) {
 	roots, err := c.roots()
-	opt := discover.Options{RootCAs: roots, Proxy: http.ProxyFromEnvironment, PlainHTTP: c.plainHTTP, NoMX: c.noMX}
+	opt := discover.Options{
+		Resolver: c.resolver, DialContext: c.dial, RootCAs: roots, Proxy: http.ProxyFromEnvironment, PlainHTTP: c.plainHTTP, NoMX: c.noMX,
+	}
 	if c.ispdb {
 		opt.ISPDB = discover.MozillaISPDB
 	}
@@ -329,7 +337,7 @@ func (c *fetchAdd) section(server *discover.Candidate, user string, notes []stri
 	}
 	keys := []config.FetchKey{
 		{Key: "name", Value: c.name},
-		{Key: "url", Value: server.URL()},
+		{Key: "url", Value: server.URL() + c.folder},
 		{Key: "user", Value: user},
 	}
 	if c.oauth != "" {
@@ -437,5 +445,5 @@ func (c *fetchAdd) report(r addResult) error {
 	if file, ok := strings.CutPrefix(r.Password, "file:"); ok && c.password == "" {
 		text += fmt.Sprintf("the password is in %s; the user who fetches must be able to read it\n", filepath.Join(filepath.Dir(r.Config), file))
 	}
-	return c.print("%snext: %s\n", text, strings.Join(r.Next, "; then "))
+	return c.print("%snext: %s; a daemon that runs takes it over with postamt reload\n", text, strings.Join(r.Next, "; then "))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -71,11 +72,14 @@ func (c *fetchAdd) named() ([]discover.Candidate, error) {
 	}
 	found := discover.Candidate{
 		Protocol: discover.POP3, Host: server.Host, Port: port, TLS: server.TLS, Users: []string{c.address.String(), c.address.Local},
-		Provider: discover.Provider(server.Host),
 	}
 	if server.IMAP {
 		found.Protocol = discover.IMAP
+		if u, err := url.Parse(c.server); err == nil { // it was read before
+			c.folder = strings.TrimSuffix(u.EscapedPath(), "/")
+		}
 	}
+	discover.Known(&found, c.address)
 	if server.User != "" {
 		found.Users = []string{server.User}
 	}
@@ -166,7 +170,7 @@ func (c *fetchAdd) look(ctx context.Context, server *discover.Candidate, user, p
 	report, err := probe.Run(ctx, probe.Options{
 		Host: server.Host, Ports: []probe.PortOption{{Port: server.Port, IMAP: server.Protocol == discover.IMAP, Security: security}},
 		User: user, Password: func(context.Context) (string, error) { return password, nil },
-		RootCAs: roots, Pins: pins, Timeout: signInTimeout,
+		RootCAs: roots, Pins: pins, DialContext: c.dial, Timeout: signInTimeout,
 	})
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -211,7 +215,7 @@ func (c *fetchAdd) signIn(ctx context.Context, server *discover.Candidate, passw
 func (c *fetchAdd) signInIMAP(ctx context.Context, server *discover.Candidate, user, password string) error {
 	ctx, cancel := context.WithTimeout(ctx, signInTimeout)
 	defer cancel()
-	opt := imapclient.Options{Addr: server.Address(), User: user, Password: password, Timeout: signInTimeout, PinsOnly: len(c.pins) > 0}
+	opt := imapclient.Options{Addr: server.Address(), User: user, Password: password, Timeout: signInTimeout, PinsOnly: len(c.pins) > 0, DialContext: c.dial}
 	if !server.TLS {
 		opt.Security = imapclient.StartTLS
 	}

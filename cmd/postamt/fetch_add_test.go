@@ -161,6 +161,17 @@ func TestFetchAddWrongInput(t *testing.T) {
 	}
 }
 
+// The folder of an IMAP server is kept.
+func TestFetchAddFolder(t *testing.T) {
+	t.Parallel()
+	c := newAdding(t, "")
+	c.server, c.dryRun = "imaps://imap.example.net/Some%20Box", true
+	if err := c.run(t.Context(), "bob@example.net"); err != nil || !strings.Contains(c.out.String(), `+url = "imaps://imap.example.net/Some%20Box"`) {
+		t.Errorf("%v\n%s", err, c.out)
+	}
+	c.nothing(t)
+}
+
 func TestProbeTarget(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{

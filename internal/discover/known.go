@@ -32,7 +32,7 @@ var providers = []provider{
 	},
 	{
 		name: "yahoo", host: "pop.mail.yahoo.com", domains: []string{"yahoo.com", "ymail.com", "rocketmail.com"},
-		mx: []string{"yahoodns.net"},
+		mx: []string{"am0.yahoodns.net"},
 	},
 }
 
@@ -66,11 +66,12 @@ func byMX(a Address, mx string) []Candidate {
 	return nil
 }
 
-// known adds to a server what is built in about it.
-func (f *finder) known(c *Candidate) {
-	if p := Provider(c.Host); p != "" && c.Protocol == POP3 {
-		i := slices.IndexFunc(providers, func(q provider) bool { return q.name == p })
-		c.Provider, c.OAuth, c.Password, c.Users = p, true, !providers[i].oauth, []string{f.address.String()}
+// Known adds to a POP3 server what is built in about it: the provider, how to sign in, and the user's name there.
+func Known(c *Candidate, a Address) {
+	c.Provider = Provider(c.Host)
+	i := slices.IndexFunc(providers, func(p provider) bool { return p.name == c.Provider })
+	if i >= 0 && c.Protocol == POP3 {
+		c.OAuth, c.Password, c.Users = true, !providers[i].oauth, []string{a.String()}
 	}
 }
 

@@ -59,7 +59,7 @@ func (f *finder) records(ctx context.Context) []Candidate {
 			if !within(name, domain) {
 				c.Confirm = fmt.Sprintf("%s is not within %s, and the DNS that names it can be forged", name, domain)
 			}
-			f.known(&c)
+			Known(&c, f.address)
 			found = append(found, c)
 			step.Found++
 		}
