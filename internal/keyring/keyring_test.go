@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	ss "github.com/zalando/go-keyring/secret_service"
 	"go.uber.org/goleak"
 
 	"github.com/postamt/postamt/internal/keyring"
@@ -86,6 +87,27 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+// A secret of another program's that is too long is not taken.
+func TestLongSecret(t *testing.T) {
+	testpeers.StartKeyring(t, "pw")
+	service, err := ss.NewSecretService()
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := service.OpenSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := ss.NewSecret(session.Path(), strings.Repeat("x", keyring.MaxSecret+1))
+	err = service.CreateItem(service.GetLoginCollection(), "long", map[string]string{"service": "postamt", "username": "bob"}, long)
+	if err := errors.Join(err, service.Conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keyring.Open().Get(t.Context(), "postamt", "bob"); err == nil || !strings.Contains(err.Error(), "more than 65536 octets") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTogether(t *testing.T) {
 	testpeers.StartKeyring(t, "pw")
 	var all sync.WaitGroup
@@ -128,7 +150,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// A keyring that does not answer is waited for as long as the context says, and asked anew the next time.
+// A keyring that does not answer is waited for as long as the context and Timeout say, and asked anew the next time.
 func TestHanging(t *testing.T) {
 	daemon, ring := testpeers.StartKeyring(t, "pw"), keyring.Open()
 	if err := ring.Set(t.Context(), "postamt", "bob", "sesame"); err != nil {
@@ -141,6 +163,9 @@ func TestHanging(t *testing.T) {
 	defer cancel()
 	if _, err := ring.Get(ctx, "postamt", "bob"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("hanging: %v", err)
+	}
+	if _, err := keyring.OpenFor(100*time.Millisecond).Get(t.Context(), "postamt", "bob"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("hanging for longer than Timeout: %v", err)
 	}
 	if err := daemon.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
