@@ -43,4 +43,6 @@ load -scenario delete $pop3 -expect 30
 load -scenario check $pop3 -expect 0 # and they stay deleted
 kill -TERM $pid; wait $pid
 go run ./soak -postamt "$w/postamt" -dir "$(mktemp -d -p "$w")" -duration 5s -every 1s -accounts 10 -idle 20 -port 31120
+go run ./accounts -postamt "$w/postamt" -dir "$(mktemp -d -p "$w")" -sizes 60 -polls 100 -port 31125
+go run ./collector -postamt "$w/postamt" -dir "$(mktemp -d -p "$w")" -messages 0 -giant 20000000 -listed 5000
 echo "bench smoke: every reply was right"
