@@ -7,10 +7,15 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 )
 
-// maxRecords is how many records of one kind are looked at.
-const maxRecords = 20
+const (
+	// maxRecords is how many records of one kind are looked at.
+	maxRecords = 20
+	// DNSTimeout bounds all questions about SRV records together, and that about MX.
+	DNSTimeout = 10 * time.Second
+)
 
 // services are those of RFC 6186 §3, implicit TLS first: the domain's priorities choose among the servers of one service,
 // and what protects the password better wins over them (RFC 8314 §4.5.2).
@@ -27,6 +32,8 @@ var services = []struct {
 
 // records asks for the SRV records of the domain.
 func (f *finder) records(ctx context.Context) []Candidate {
+	ctx, cancel := context.WithTimeout(ctx, DNSTimeout)
+	defer cancel()
 	var found []Candidate
 	domain := f.address.Domain
 	for _, service := range services {
@@ -74,6 +81,8 @@ func (f *finder) records(ctx context.Context) []Candidate {
 // mailDomains returns the domains of whoever runs the mail of the domain, by its first MX record: the base domain of that
 // host, and before it the host without its first label, if that is another one.
 func (f *finder) mailDomains(ctx context.Context) (mx string, domains []string) {
+	ctx, cancel := context.WithTimeout(ctx, DNSTimeout)
+	defer cancel()
 	step := Step{Origin: FromMX, Where: "MX of " + f.address.Domain}
 	defer func() { f.steps = append(f.steps, step) }()
 	all, err := f.opt.Resolver.LookupMX(ctx, f.address.Domain+".")
@@ -113,6 +122,9 @@ func dnsProblem(err error) string {
 			return "the name server did not answer in time"
 		}
 		return plain(de.Err)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the name server did not answer in time"
 	}
 	return plain(err.Error())
 }
