@@ -39,6 +39,31 @@ func (b *builder) token(f *config.Fetch, name string, use oauth.Use) (get func(c
 	}, s.Refused, nil
 }
 
+// tokenCheck returns what tells before each run whether there is a token for a destination that wants one: without it
+// nothing need be downloaded, and what is wrong is not about a message. It returns nil for other destinations.
+func (b *builder) tokenCheck(f *config.Fetch, d config.Destination) func(context.Context) error {
+	name, use := "", oauth.UseGmailInsert
+	switch d.Kind {
+	case config.ToGmail:
+		name = f.GmailOAuth
+	case config.ToIMAP, config.ToIMAPS:
+		name, use = f.IMAPOAuth, oauth.UseIMAPAppend
+	}
+	if name == "" {
+		return nil
+	}
+	get, _, err := b.token(f, name, use)
+	return func(ctx context.Context) error {
+		if err != nil {
+			return &collect.PermanentError{Err: err}
+		}
+		if _, err := get(ctx); err != nil {
+			return fmt.Errorf("%s: %w", d.Name, err)
+		}
+		return nil
+	}
+}
+
 // tokens translates an [[oauth]] for one [[fetch]].
 func (b *builder) tokens(f *config.Fetch, name string, use oauth.Use) (*oauth.Source, error) {
 	o := b.oauth(name)

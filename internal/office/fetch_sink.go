@@ -42,7 +42,7 @@ func (b *builder) sink(f *config.Fetch, d config.Destination) (s collect.Sink, c
 	default:
 		s, err = b.smtp(f, d)
 	}
-	return s, nil, err
+	return s, b.tokenCheck(f, d), err
 }
 
 // A dropSink is a maildrop here. Its account is looked up at each delivery: it may be removed, and made anew, at any time.
