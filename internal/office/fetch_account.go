@@ -17,7 +17,6 @@ import (
 	"github.com/postamt/postamt/internal/collect/pop3source"
 	"github.com/postamt/postamt/internal/collect/secret"
 	"github.com/postamt/postamt/internal/config"
-	"github.com/postamt/postamt/internal/keyring"
 	"github.com/postamt/postamt/internal/mailstore"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
@@ -134,7 +133,7 @@ func (b *builder) password(spec, host, user string) (func(context.Context) (stri
 	if spec == "" {
 		return func(context.Context) (string, error) { return "", nil }, nil
 	}
-	s, err := secret.Parse(spec, secret.Options{Host: host, User: user, Prompt: b.prompt, Keyring: keyring.Open().Get})
+	s, err := secret.Parse(spec, secret.Options{Host: host, User: user, Prompt: b.prompt, Keyring: fromKeyring})
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,26 @@
 package office
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 
+	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/collect/secret"
 	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/keyring"
 )
+
+// fromKeyring looks into the keyring. One that is locked will be unlocked some time, and nobody is alarmed before.
+func fromKeyring(ctx context.Context, service, user string) (string, error) {
+	password, err := keyring.Open().Get(ctx, service, user)
+	if errors.Is(err, keyring.ErrLocked) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = &collect.TemporaryError{Err: err}
+	}
+	return password, err
+}
 
 // A KeyringEntry is where the keyring of the desktop has a password.
 type KeyringEntry struct {

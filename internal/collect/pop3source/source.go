@@ -104,7 +104,8 @@ func (s *Source) Open(ctx context.Context) (collect.Session, error) {
 	}
 	password, err := s.opt.Password(ctx)
 	if err != nil {
-		if collect.Classify(err) != collect.Temporary || ctx.Err() != nil {
+		var temporary *collect.TemporaryError
+		if collect.Classify(err) != collect.Temporary || ctx.Err() != nil || errors.As(err, &temporary) {
 			return nil, err
 		}
 		return nil, &collect.PermanentError{Err: fmt.Errorf("password for %s at %s: %w", s.opt.User, s.host, err)}
