@@ -85,6 +85,11 @@ func (r *run) unbegin(it *item) {
 func (r *run) fail(it *item, err error) {
 	r.report.Failed++
 	r.exposed = true
+	if it.entry == nil && !it.unique {
+		// Nothing tells who it is but its size, which is enough to count the attempts.
+		it.entry = r.p.memory.add(it.Remote, false, nil, r.p.now.Unix())
+		r.begin(it)
+	}
 	e := Event{Kind: EventFailed, UID: it.UID, Size: it.Size, Err: err}
 	if it.entry != nil && !it.entry.isSettled() {
 		it.entry.failure = shorten(err.Error())

@@ -101,6 +101,18 @@ func (m *memory) findLeft(id identity, r Remote, begun int64) *entry {
 	return nil
 }
 
+// takeNameless looks for the entry of a message that failed before anything but its size was known. It only serves to count
+// attempts: who the message is, its header tells when it comes.
+func (m *memory) takeNameless(r Remote) *entry {
+	for _, e := range m.byUID[r.UID] {
+		if !m.taken[e] && !e.isSettled() && e.digest == "" && e.attempts > 0 && e.size == r.Size {
+			m.take(e, r)
+			return e
+		}
+	}
+	return nil
+}
+
 // add makes an entry for a message that is new.
 func (m *memory) add(r Remote, unique bool, id *identity, now int64) *entry {
 	e := &entry{uid: r.UID, size: r.Size, seen: now}

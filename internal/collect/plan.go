@@ -62,6 +62,8 @@ func (p *planner) plan(ctx context.Context, list []Remote) error {
 		if it.id == nil && it.byUID != nil { // no header to compare: the UID must do
 			it.unsure, it.entry = false, it.byUID
 			p.memory.take(it.entry, it.Remote)
+		} else if it.id == nil {
+			it.entry = p.memory.takeNameless(it.Remote)
 		}
 	}
 	if err := p.judgeRest(ctx); err != nil {
