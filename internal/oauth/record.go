@@ -45,7 +45,6 @@ type denial struct {
 	Text  string    `json:"text"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	Count int       `json:"count"`
 }
 
 // until is when a new token is asked for: a quarter of its life before it ends, at most five minutes.

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// renew gets a new access token and stores it. The account's lock is held.
+// renew gets a new access token and stores it, unless another process has done it while we waited for the account's lock,
+// which is held.
 func (s *Source) renew(ctx context.Context) (string, error) {
 	r, err := s.load(ctx)
 	if err != nil {
@@ -22,7 +23,7 @@ func (s *Source) renew(ctx context.Context) (string, error) {
 	}
 	now := s.opt.Now()
 	switch {
-	case r != nil && r.fresh(now) && !s.wasRefused(r.Access): // it had not been stored
+	case r != nil && r.fresh(now) && !s.wasRefused(r.Access):
 		return r.Access, nil
 	case s.opt.Flow == ClientCredentials:
 		if r == nil {
@@ -122,7 +123,6 @@ func (s *Source) notRenewed(ctx context.Context, r *record, err error) (string, 
 		r.Denied = &denial{Code: answer.Code, First: now}
 	}
 	r.Denied.Text, r.Denied.Last = answer.Error(), now
-	r.Denied.Count++
 	denied := r.Denied.err(s)
 	if err := s.save(ctx, r); err != nil {
 		denied = errors.Join(denied, err) // then it is not confirmed the next time either
@@ -151,7 +151,7 @@ func (e *ServerError) denies() bool {
 
 // confirmed reports whether a refusal has come again, long enough after the first time.
 func (d *denial) confirmed() bool {
-	if d == nil || d.Count < 2 {
+	if d == nil {
 		return false
 	}
 	after := ConfirmClientAfter

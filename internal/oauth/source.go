@@ -153,10 +153,6 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	// Another process may have done it while we waited.
-	if r, err := s.usable(ctx); err != nil || r != nil {
-		return access(r), err
-	}
 	return s.renew(ctx)
 }
 
