@@ -221,7 +221,7 @@ func (p *proxy) connect(conn net.Conn, addr, password string) (net.Conn, error) 
 	if !strings.HasPrefix(version, "HTTP/1.") || len(status) < 3 {
 		return nil, errors.New("its answer cannot be understood")
 	}
-	if strings.HasPrefix(status, "407") {
+	if strings.HasPrefix(status, "407") || strings.HasPrefix(status, "401") { // tinyproxy 1.11 says 401 to a wrong password
 		return nil, fmt.Errorf("%w: %.100q", ErrProxyAuth, status)
 	}
 	if status[0] != '2' {

@@ -113,6 +113,7 @@ func TestProxyRefusals(t *testing.T) {
 		{"an unknown reply", "socks5", "", []string{"\x05\x01\x00", "\x05\x00", "\x05\x01\x00\x03\x10mail.example.org\x03\xe3", "\x05\x63\x00\x01"}, "it cannot connect: reply 99"},
 		{"an unknown kind of address", "socks5", "", []string{"\x05\x01\x00", "\x05\x00", "\x05\x01\x00\x03\x10mail.example.org\x03\xe3", "\x05\x00\x00\x09"}, "its answer cannot be understood"},
 		{"forbidden", "http", "", []string{connectRequest, "HTTP/1.1 403 No\r\n\r\n"}, `it answered "403 No"`},
+		{"HTTP refuses the sign-in (tinyproxy)", "http", "", []string{connectRequest, "HTTP/1.1 401 Unauthorized\r\n\r\n"}, `it refused the sign-in: "401 Unauthorized"`},
 		{"not HTTP", "http", "", []string{connectRequest, "+OK hello\r\n\r\n"}, "its answer cannot be understood"},
 		{"no status", "http", "", []string{connectRequest, "HTTP/1.1 2\r\n\r\n"}, "its answer cannot be understood"},
 		{"endless", "http", "", []string{connectRequest, "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("y", 64<<10)}, "its answer cannot be read"},
