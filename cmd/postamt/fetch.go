@@ -55,7 +55,7 @@ Five lines are enough:
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print only what goes wrong (for cron)")
 	cmd.MarkFlagsMutuallyExclusive("daemon", "dry-run")
 	cmd.MarkFlagsMutuallyExclusive("daemon", "json")
-	cmd.AddCommand(newFetchStatus(a), newFetchRetry(a), newFetchForget(a), newFetchPassword(a), newFetchLogin(a), newFetchLogout(a), newFetchAdd(a), newFetchProbe(a))
+	cmd.AddCommand(newFetchStatus(a), newFetchRetry(a), newFetchForget(a), newFetchPassword(a), newFetchLogin(a), newFetchLogout(a), newFetchAdd(a), newFetchProbe(a), newFetchImportState(a), newFetchImportConfig(a))
 	return cmd
 }
 

@@ -43,6 +43,7 @@ var rules = []struct {
 	{"internal/argv", []string{}, "std only"},
 	{"internal/collect/imapsource", []string{"internal/collect", "internal/imapclient", "pop3/pop3client"}, "a source joins one protocol with the collector"},
 	{"internal/imapclient", []string{"github.com/emersion/go-imap/v2/...", "github.com/emersion/go-imap/v2", "pop3/pop3client", "sasl"}, "the only package that knows the IMAP library; pins are those of pop3client"},
+	{"internal/imapclient/imaptest", []string{"github.com/emersion/go-imap/v2/...", "github.com/emersion/go-imap/v2"}, "the client's other end in tests"},
 	{"internal/collect/secret", []string{"internal/argv"}, "where passwords come from; the configuration splits commands the same way"},
 	{"internal/oauth", []string{"golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials"}, "the only package that knows the OAuth library; it knows no mail"},
 	{"internal/oauth/oauthtest", []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/jwt"}, "a server for tests; it shares no code with the client"},
@@ -51,6 +52,7 @@ var rules = []struct {
 	{"internal/collect/sink", []string{"internal/collect", "internal/imapclient", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},
 	{"internal/probe", []string{"pop3", "pop3/pop3client"}, "looks at servers; it changes nothing"},
 	{"internal/discover", []string{"pop3/pop3client", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"}, "finds servers; it signs in nowhere and writes nothing"},
+	{"internal/movein", []string{"internal/config"}, "files of other programs and our configuration, nothing that runs"},
 	{"internal/config", []string{"internal/argv", "github.com/BurntSushi/toml"}, "the configuration knows nothing of what is configured"},
 	{"internal/tlsconf", []string{}, "certificates only"},
 	{"internal/telemetry", []string{"github.com/prometheus/client_golang/..."}, "the only package that knows the metrics library"},
@@ -61,8 +63,9 @@ var rules = []struct {
 
 // oneOwner are modules that are imported by more than one package, and why that is right.
 var manyOwners = map[string]string{
-	"golang.org/x/sys":  "system calls, not a library to be replaced",
-	"golang.org/x/text": "nearly std: sasl and account both prepare names (RFC 4013, RFC 8265)",
+	"github.com/emersion/go-imap/v2": "imapclient, and imaptest, which is its other end in tests",
+	"golang.org/x/sys":               "system calls, not a library to be replaced",
+	"golang.org/x/text":              "nearly std: sasl and account both prepare names (RFC 4013, RFC 8265)",
 }
 
 type pkg struct {

@@ -39,7 +39,7 @@ func checkFetches(p *problems, all []Fetch) {
 			p.add(key, `has no name, give it one like name = "work"`)
 		case len(f.Name) > 64 || strings.ContainsFunc(f.Name, func(r rune) bool { return !bareKey(r) && r != '.' }) || f.Name[0] == '-' || f.Name[0] == '.':
 			p.add(key+".name", `%s cannot be used, write letters, digits, ".", "-" and "_", at most 64`, show(f.Name))
-		case slices.Contains([]string{"status", "retry", "forget", "password", "login", "logout", "add", "probe", "help"}, lower):
+		case slices.Contains([]string{"status", "retry", "forget", "password", "login", "logout", "add", "probe", "import-state", "import-config", "help"}, lower):
 			p.add(key+".name", "%s is a command of postamt fetch, take another name", show(f.Name))
 		case taken[lower]:
 			p.add(key+".name", "%s is taken already, each account has a name of its own", show(f.Name))
