@@ -132,4 +132,3 @@ func chooseMailbox(boxes []movein.Mailbox, f *config.Fetch, named string) (movei
 	}
 	return movein.Mailbox{}, usage("the file has nothing of %s, but of %s: name one of them with --mailbox", want, strings.Join(there, ", "))
 }
-

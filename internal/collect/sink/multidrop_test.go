@@ -135,7 +135,8 @@ func TestMultidrop(t *testing.T) {
 		"Received": {
 			"Received", 0, "",
 			"Received: by isp.example; Sun, 22 Nov 2026 12:00:00 +0000\r\nReceived: from a by b\r\n\tfor <bob@example.org>; Sun, 22 Nov 2026 12:00:00 +0000\r\nReceived: by c for x@y; z",
-			nil, all{"bob": 1},
+			nil,
+			all{"bob": 1},
 		},
 		"what the source knows":   {"", 0, "", "X-Original-To: alice@example.org", []string{"bob@example.org"}, all{"bob": 1}},
 		"it knows better":         {"X-Original-To", 0, "", "X-Original-To: alice@example.org", []string{"bob@example.org"}, all{"bob": 1}},
