@@ -18,8 +18,7 @@ type Client struct {
 	library *library.Client
 	caps    []string
 	news    chan struct{} // something was said about the size of the folder
-	current *body         // the message that is open
-	ahead   []*fetching   // messages that were asked for and not handed out yet
+	batch   *batch        // messages that were asked for and not handed out yet
 }
 
 // Has reports whether the server offers a capability, by its name in upper case.
@@ -96,13 +95,10 @@ func (c *Client) Logout(ctx context.Context) error {
 // Close closes the connection and waits until nothing of it runs any more. It may be called again.
 func (c *Client) Close() error {
 	c.guard.fail(ErrClosed)
-	if c.current != nil {
-		_ = c.current.finish()
+	if c.batch != nil {
+		_ = c.batch.command.Close() // so that the library gets to its end
+		c.batch = nil
 	}
-	for _, f := range c.ahead {
-		f.discard()
-	}
-	c.ahead = nil
 	_ = c.library.Close() // it says again why the connection ended
 	return nil
 }

@@ -19,91 +19,109 @@ const (
 	Header             // its header and the empty line
 )
 
-// fetching is a message that was asked for.
-type fetching struct {
-	uid     uint32
+// A batch is one command for some messages.
+//
+// It is one command, and not one for each message, because a server may work on several commands at a time (Dovecot does):
+// then the text of the next message can come before the word on the one before it.
+type batch struct {
 	part    Part
+	uids    []uint32 // that are not handed out yet, in ascending order
 	command *library.FetchCommand
+
+	// The message whose text comes next, if there is one.
+	uid  uint32
+	text imap.LiteralReader
 }
 
-func (c *Client) ask(uid uint32, part Part) *fetching {
+func (c *Client) ask(part Part, uids ...uint32) *batch {
 	section := &imap.FetchItemBodySection{Peek: true}
 	if part == Header {
 		section.Specifier = imap.PartSpecifierHeader
 	}
-	set := imap.UIDSetNum(imap.UID(uid))
-	return &fetching{uid, part, c.library.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})}
+	return &batch{part: part, uids: uids, command: c.library.Fetch(uidSet(uids), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})}
 }
 
-// discard reads what comes and throws it away.
-func (f *fetching) discard() { _ = f.command.Close() }
+// next goes to the next message's text.
+func (b *batch) next() {
+	b.text = nil
+	for data := b.command.Next(); data != nil; data = b.command.Next() {
+		for item := data.Next(); item != nil; item = data.Next() {
+			switch item := item.(type) {
+			case library.FetchItemDataUID:
+				b.uid = uint32(item.UID)
+			case library.FetchItemDataBodySection:
+				if item.Literal != nil && sameSection(item.Section, b.part) {
+					b.text = item.Literal
+					return
+				}
+			}
+		}
+	}
+}
 
-// Ahead asks for messages before their turn, so that they do not wait for a round trip each. They are then fetched in this
-// order; any other call throws away what is on its way.
+// Ahead asks for several messages at a time, so that they do not wait for a round trip each. uids are in ascending order,
+// and so they are to be fetched; any other call throws away what is on its way.
 func (c *Client) Ahead(ctx context.Context, part Part, uids ...uint32) error {
+	if err := c.endAhead(); err != nil {
+		return err
+	}
 	end, err := c.begin(ctx)
 	if err != nil {
 		return &ConnError{"FETCH", err}
 	}
 	defer end()
-	for _, uid := range uids {
-		c.ahead = append(c.ahead, c.ask(uid, part))
-	}
+	c.batch = c.ask(part, uids...)
 	return nil
 }
 
 // endAhead throws away what was asked for ahead.
 func (c *Client) endAhead() error {
-	if len(c.ahead) == 0 {
+	if c.batch == nil {
 		return nil
 	}
 	c.guard.arm()
 	defer c.guard.disarm()
-	for len(c.ahead) > 0 {
-		f := c.ahead[0]
-		c.ahead = c.ahead[1:]
-		if err := c.wrap("FETCH", f.command.Close()); err != nil {
-			var refused *Error
-			if !errors.As(err, &refused) {
-				return err
-			}
-		}
+	b := c.batch
+	c.batch = nil
+	err := c.wrap("FETCH", b.command.Close())
+	var refused *Error
+	if errors.As(err, &refused) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // Fetch opens a message of the open folder without marking it as seen. The reader ends with io.EOF only when all of it
-// came and the server confirmed that. It must be closed; what is left unread then is read if it is little, else the
-// connection ends. ErrGone: it is not there any more. An *Error: the server refused it.
+// came, and, if it is the last that was asked for, the server confirmed that. It must be closed before the next call; what
+// is left unread then is read if it is little, else the connection ends. ErrGone: it is not there any more. An *Error: the
+// server refused it.
 func (c *Client) Fetch(ctx context.Context, uid uint32, part Part) (io.ReadCloser, error) {
-	var f *fetching
-	if len(c.ahead) > 0 && c.ahead[0].uid == uid && c.ahead[0].part == part {
-		f = c.ahead[0]
-		c.ahead = c.ahead[1:]
-	} else if err := c.endAhead(); err != nil {
-		return nil, err
+	if b := c.batch; b == nil || b.part != part || len(b.uids) == 0 || b.uids[0] != uid {
+		if err := c.Ahead(ctx, part, uid); err != nil {
+			return nil, err
+		}
 	}
+	b := c.batch
+	b.uids = b.uids[1:]
 	end, err := c.begin(ctx)
 	if err != nil {
-		if f != nil {
-			f.discard()
-		}
 		return nil, &ConnError{"FETCH", err}
 	}
-	if f == nil {
-		f = c.ask(uid, part)
+	if b.text == nil {
+		b.next()
 	}
-	b := &body{client: c, command: f.command, end: end}
-	for data := f.command.Next(); data != nil; data = f.command.Next() {
-		for item := data.Next(); item != nil; item = data.Next() {
-			if section, ok := item.(library.FetchItemDataBodySection); ok && section.Literal != nil && sameSection(section.Section, part) {
-				b.text, c.current = section.Literal, b
-				return b, nil
-			}
-		}
+	switch {
+	case b.text != nil && b.uid == uid:
+		body := &body{client: c, batch: b, text: b.text, end: end}
+		b.text = nil
+		return body, nil
+	case b.text != nil && len(b.uids) > 0 && b.uid > uid: // of a later one
+		end()
+		return nil, ErrGone
 	}
 	defer end()
-	if err := c.wrap("FETCH", f.command.Close()); err != nil {
+	c.batch = nil
+	if err := c.wrap("FETCH", b.command.Close()); err != nil {
 		return nil, err
 	}
 	return nil, ErrGone
@@ -119,12 +137,12 @@ func sameSection(s *imap.FetchItemBodySection, part Part) bool {
 
 // A body is the text of a message on its way.
 type body struct {
-	client  *Client
-	command *library.FetchCommand
-	text    imap.LiteralReader
-	end     func()
-	got     int64
-	err     error // io.EOF at its proper end
+	client *Client
+	batch  *batch
+	text   imap.LiteralReader
+	end    func()
+	got    int64
+	err    error // io.EOF at its proper end
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -133,46 +151,43 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.text.Read(p)
 	b.got += int64(n)
-	switch {
-	case err == nil:
+	if err == nil {
 		return n, nil
-	case !errors.Is(err, io.EOF):
-		b.err = b.client.wrap("FETCH", err)
-		b.finish()
-		return n, b.err
-	case b.got < b.text.Size():
-		b.err = b.client.wrap("FETCH", fmt.Errorf("%w: %d of %d octets of the message", io.ErrUnexpectedEOF, b.got, b.text.Size()))
-		b.finish()
-		return n, b.err
 	}
-	if b.err = b.client.wrap("FETCH", b.finish()); b.err == nil {
-		b.err = io.EOF
+	if errors.Is(err, io.EOF) {
+		err = nil
+		if b.got < b.text.Size() {
+			err = fmt.Errorf("%w: %d of %d octets of the message", io.ErrUnexpectedEOF, b.got, b.text.Size())
+		}
 	}
+	if err = b.finish(err); err == nil {
+		err = io.EOF
+	}
+	b.err = err
 	return n, b.err
 }
 
-// finish waits for the server's word on the command.
-func (b *body) finish() error {
-	if b.end == nil {
-		return nil
+// finish ends the use of the connection. With the last message of a batch it waits for the server's word on it.
+func (b *body) finish(err error) error {
+	defer b.end()
+	c := b.client
+	if err == nil && len(b.batch.uids) == 0 {
+		c.batch = nil
+		err = b.batch.command.Close()
 	}
-	end := b.end
-	b.end, b.client.current = nil, nil
-	defer end()
-	return b.command.Close()
+	return c.wrap("FETCH", err)
 }
 
 func (b *body) Close() error {
-	if b.err == nil {
-		b.err = ErrClosed
-		if b.text.Size()-b.got > maxDrain {
-			b.client.guard.fail(fmt.Errorf("%w: a message was given up", ErrClosed))
-		}
-	}
-	if b.end == nil {
+	if b.err != nil {
 		return nil
 	}
-	if err := b.client.wrap("FETCH", b.finish()); err != nil && !errors.Is(err, ErrClosed) {
+	if b.text.Size()-b.got > maxDrain {
+		b.client.guard.fail(fmt.Errorf("%w: a message was given up", ErrClosed))
+	}
+	_, err := io.Copy(io.Discard, b.text)
+	b.err = ErrClosed
+	if err := b.finish(err); err != nil && !errors.Is(err, ErrClosed) {
 		return err
 	}
 	return nil

@@ -39,7 +39,8 @@ func (c *Client) open(ctx context.Context, op, folder string, readOnly bool) (f 
 		data, err := c.library.Select(folder, &imap.SelectOptions{ReadOnly: readOnly}).Wait()
 		if err == nil {
 			f = Folder{Messages: data.NumMessages, UIDValidity: data.UIDValidity, UIDNext: uint32(data.UIDNext)}
-			f.Deletes = len(data.PermanentFlags) == 0 && !readOnly || slices.Contains(data.PermanentFlags, imap.FlagDeleted)
+			f.Deletes = !readOnly && (len(data.PermanentFlags) == 0 || slices.Contains(data.PermanentFlags, imap.FlagDeleted) ||
+				slices.Contains(data.PermanentFlags, imap.FlagWildcard))
 		}
 		return err
 	})

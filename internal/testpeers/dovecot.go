@@ -207,3 +207,48 @@ func (d *Dovecot) Left(t testing.TB, user string) (n int) {
 	}
 	return n
 }
+
+// Renew gives a user's INBOX another UIDVALIDITY, as when it is restored from a backup.
+func (d *Dovecot) Renew(t testing.TB, user string) {
+	t.Helper()
+	box := filepath.Join(d.dir, "mail", user)
+	list := filepath.Join(box, "dovecot-uidlist")
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, rest, _ := strings.Cut(string(text), "\n")
+	words := strings.Fields(line)
+	for i, w := range words {
+		if strings.HasPrefix(w, "V") {
+			words[i] = w + "7"
+		}
+	}
+	if err := os.WriteFile(list, []byte(strings.Join(words, " ")+"\n"+rest), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	indexes, err := filepath.Glob(filepath.Join(box, "dovecot.index*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range indexes {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Flagged returns how many of a user's messages are marked with anything.
+func (d *Dovecot) Flagged(t testing.TB, user string) (n int) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(d.dir, "mail", user, "cur"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if _, flags, _ := strings.Cut(e.Name(), ":2,"); flags != "" {
+			n++
+		}
+	}
+	return n
+}

@@ -14,8 +14,8 @@ import (
 const (
 	// aheadMessages and aheadOctets bound what is asked for ahead, besides the message whose turn it is. What was asked for
 	// in vain must be read all the same.
-	aheadMessages = 16
-	aheadOctets   = 256 << 10
+	aheadMessages = 100
+	aheadOctets   = 512 << 10
 	// headerOctets is how large a header is thought to be.
 	headerOctets = 4 << 10
 )
@@ -71,38 +71,34 @@ func (s *session) Prepare(_ context.Context, op collect.Op, ms []collect.Remote)
 // forget drops what was planned. What was asked for already the client throws away at the next call.
 func (s *session) forget() { s.planned, s.asked = nil, nil }
 
-// lookAhead asks for the messages whose turn comes after m.
+// lookAhead asks for m and the messages whose turn comes after it.
 func (s *session) lookAhead(ctx context.Context, op collect.Op, m collect.Remote) error {
-	switch {
-	case s.op != op:
-		s.forget()
-		return nil
-	case len(s.asked) > 0 && s.asked[0] == m:
+	if s.op == op && len(s.asked) > 0 && s.asked[0] == m {
 		s.asked = s.asked[1:]
-	case len(s.asked) == 0 && len(s.planned) > 0 && s.planned[0] == m:
-		s.planned = s.planned[1:]
-		if err := s.ask(ctx, m); err != nil {
+		return nil
+	}
+	s.asked = nil
+	if s.op != op || len(s.planned) == 0 || s.planned[0] != m {
+		s.planned = nil
+		return nil
+	}
+	var uids []uint32
+	octets := int64(0)
+	for i, next := range s.planned {
+		uid, err := s.uid(next)
+		if err != nil {
 			return err
 		}
-	default:
-		s.forget()
-		return nil
-	}
-	octets := int64(0)
-	for _, a := range s.asked {
-		octets += sizeOf(op, a)
-	}
-	for len(s.planned) > 0 && len(s.asked) < aheadMessages {
-		next := s.planned[0]
-		if octets += sizeOf(op, next); octets > aheadOctets {
+		if i > 0 { // m itself may be of any size
+			octets += sizeOf(op, next)
+		}
+		if i == aheadMessages || octets > aheadOctets || i > 0 && uid <= uids[i-1] {
 			break
 		}
-		if err := s.ask(ctx, next); err != nil {
-			return err
-		}
-		s.planned, s.asked = s.planned[1:], append(s.asked, next)
+		uids = append(uids, uid)
 	}
-	return nil
+	s.asked, s.planned = s.planned[1:len(uids)], s.planned[len(uids):]
+	return s.client.Ahead(ctx, parts[op], uids...)
 }
 
 func sizeOf(op collect.Op, m collect.Remote) int64 {
@@ -113,14 +109,6 @@ func sizeOf(op collect.Op, m collect.Remote) int64 {
 		return aheadOctets // unknown
 	}
 	return m.Size
-}
-
-func (s *session) ask(ctx context.Context, m collect.Remote) error {
-	uid, err := s.uid(m)
-	if err != nil {
-		return err
-	}
-	return s.client.Ahead(ctx, parts[s.op], uid)
 }
 
 var parts = map[collect.Op]imapclient.Part{collect.OpRetrieve: imapclient.Whole, collect.OpHeader: imapclient.Header}
