@@ -72,7 +72,7 @@ func newFetchStatus(a *app) *cobra.Command {
 				return a.printJSON(all)
 			}
 			if len(all) == 0 {
-				return a.print("there is nothing to fetch; put a [[fetch]] into the configuration, see postamt fetch --help\n")
+				return a.print("there is nothing to fetch; postamt fetch add EMAIL adds an account, see postamt fetch --help\n")
 			}
 			return a.fetchStatusTable(all)
 		},
