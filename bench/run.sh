@@ -25,7 +25,7 @@ order="login login-tls check-100 check-10k check-100k cold-100k drain-mix drain-
 
 duration=2s rounds=3 lines=$order
 if [ "${1:-}" = quick ]; then shift; duration=1s rounds=1 lines=${order% check-1m}; fi
-for l; do [ -n "${LINE_SETS[$l]:-}" ] || { sed -n '2,9p' "$0"; exit 2; }; done
+for l; do [ -n "${LINE_SETS[$l]:-}" ] || { sed -n '2,9p' "${0##*/}"; exit 2; }; done
 [ $# -eq 0 ] || lines=$*
 [ "$(id -u)" = 0 ] || { echo "run.sh: it has to start servers and control groups: run it as root" >&2; exit 2; }
 tmp=${TMPDIR:-/tmp}
