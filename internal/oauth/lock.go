@@ -18,7 +18,7 @@ const lockPoll = 50 * time.Millisecond
 // lock waits until nobody else, in this process or another one, holds the account's lock. The kernel frees it when its
 // holder dies; the empty file stays.
 func lock(ctx context.Context, folder, account string) (unlock func(), err error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := makeFolder(folder); err != nil {
 		return nil, &storeError{fmt.Errorf("lock of the token of %s: %w", account, err)}
 	}
 	file, err := os.OpenFile(filepath.Join(folder, fileName(account)+".lock"), os.O_RDWR|os.O_CREATE, 0o600)

@@ -20,6 +20,9 @@ import (
 
 // TestMain plays the other processes of TestRace and TestCrash, too.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(storeFolder); dir != "" {
+		storeChild(dir)
+	}
 	if role := os.Getenv("POSTAMT_OAUTH_CHILD"); role != "" {
 		os.Exit(child(role))
 	}

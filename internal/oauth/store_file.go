@@ -70,7 +70,7 @@ func (f *FileStore) Load(ctx context.Context, account string) ([]byte, error) {
 
 // Save writes a file durably: under another name first, then in place of the old one.
 func (f *FileStore) Save(ctx context.Context, account string, record []byte) error {
-	if err := os.MkdirAll(f.folder, 0o700); err != nil {
+	if err := makeFolder(f.folder); err != nil {
 		return err
 	}
 	aead, err := f.aead(ctx, true)
@@ -172,6 +172,23 @@ func writeDurably(path string, text []byte, place func(from, to string) error) (
 		err = syncFolder(folder)
 	}
 	return err
+}
+
+// makeFolder makes a folder, with those above it, so that it is there after a stop of the machine.
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncFolder(parent)
 }
 
 func syncFolder(folder string) error {
