@@ -88,7 +88,8 @@ type Listing interface {
 // A Body is an open message.
 type Body struct {
 	// R reads the message. The library closes it. If the connection is plain TCP, Form is FormWire and R is an *os.File
-	// at its start, the kernel copies (sendfile).
+	// at its start, the kernel copies (sendfile). If R has the methods Len and WriteTo of a bytes.Reader, it is taken for
+	// one of octets in memory, and they are not copied into a buffer first.
 	R io.ReadCloser
 	// Form says what R's octets are.
 	Form Form

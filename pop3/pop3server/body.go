@@ -148,6 +148,9 @@ func (c *Conn) copyBlocks(r io.Reader, size int64) error {
 
 // sendStuffed sends a message that may need byte-stuffing or other line ends.
 func (c *Conn) sendStuffed(body Body, form wire.Form, size int64) error {
+	if m, ok := body.R.(inMemory); ok {
+		return c.sendMemory(m, form, size)
+	}
 	buf := wire.GetBuffer()
 	defer wire.PutBuffer(buf)
 	left := octetsOf(body, form)
@@ -158,11 +161,9 @@ func (c *Conn) sendStuffed(body Body, form wire.Form, size int64) error {
 	if last && form == wire.CRLF && int64(n) != size {
 		return damaged(errShortBody)
 	}
-	c.w.Commit(appendRetr(c.w.Reserve(pop3.MaxStatus), size))
-	dot := &c.dot
-	dot.Reset(c.w, form)
+	c.beginStuffed(form, size)
 	for {
-		if _, err := dot.Write(buf[:n]); err != nil {
+		if _, err := c.dot.Write(buf[:n]); err != nil {
 			return c.flush()
 		}
 		if last {
@@ -173,14 +174,41 @@ func (c *Conn) sendStuffed(body Body, form wire.Form, size int64) error {
 			return end(ReasonFault, unreadable(err))
 		}
 	}
-	kept, err := dot.Finish()
+	return c.endStuffed(size)
+}
+
+// An inMemory is a reader like bytes.Reader: nothing has to be read.
+type inMemory interface {
+	io.WriterTo
+	Len() int // octets that are left
+}
+
+// sendMemory is sendStuffed without a buffer of its own.
+func (c *Conn) sendMemory(m inMemory, form wire.Form, size int64) error {
+	if form == wire.CRLF && int64(m.Len()) != size {
+		return damaged(errShortBody)
+	}
+	c.beginStuffed(form, size)
+	if _, err := m.WriteTo(&c.dot); err != nil {
+		return c.flush()
+	}
+	return c.endStuffed(size)
+}
+
+func (c *Conn) beginStuffed(form wire.Form, size int64) {
+	c.w.Commit(appendRetr(c.w.Reserve(pop3.MaxStatus), size))
+	c.dot.Reset(c.w, form)
+}
+
+func (c *Conn) endStuffed(size int64) error {
+	kept, err := c.dot.Finish()
 	switch {
 	case err != nil:
 		return c.flush()
 	case !kept:
 		return end(ReasonFault, errBrokenForm)
-	case dot.Octets() != size:
-		return end(ReasonFault, fmt.Errorf("pop3server: LIST shows %d octets, the message has %d", size, dot.Octets()))
+	case c.dot.Octets() != size:
+		return end(ReasonFault, fmt.Errorf("pop3server: LIST shows %d octets, the message has %d", size, c.dot.Octets()))
 	}
 	c.w.End()
 	return nil

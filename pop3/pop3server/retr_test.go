@@ -157,3 +157,33 @@ func TestFullRecords(t *testing.T) {
 		})
 	}
 }
+
+// TestInMemory: a body in memory goes out like one that is read, and one of another size than LIST shows does not.
+func TestInMemory(t *testing.T) {
+	t.Parallel()
+	body := []byte("Subject: x\r\n\r\n.dot\r\n..two\r\nend\r\n")
+	want := "Subject: x\r\n\r\n..dot\r\n...two\r\nend\r\n.\r\n"
+	form := pop3server.FormCRLF
+	s := &stub{list: sizes{int64(len(body))}}
+	s.message = func(context.Context, int) (pop3server.Body, error) {
+		return pop3server.Body{R: inMemory{bytes.NewReader(body)}, Form: form, Size: int64(len(body))}, nil
+	}
+	p := s.server(t, nil).pipe(t).signedIn()
+	for _, form = range []pop3server.Form{pop3server.FormCRLF, pop3server.FormText} {
+		p.cmd("RETR 1", "+OK ")
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(p.r, got); err != nil || string(got) != want {
+			t.Errorf("form %d: %q, %v", form, got, err)
+		}
+	}
+	form = pop3server.FormCRLF
+	s.message = func(context.Context, int) (pop3server.Body, error) {
+		return pop3server.Body{R: inMemory{bytes.NewReader(body[:9])}, Form: form, Size: int64(len(body))}, nil
+	}
+	p.cmd("RETR 1", "-ERR [SYS/PERM] ")
+	p.quit()
+}
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
