@@ -8,7 +8,7 @@ import (
 	"github.com/postamt/postamt/sasl"
 )
 
-var cmdApop = command{verb: "APOP", in: inAuth, args: true, run: (*Conn).doApop}
+var cmdApop = command{verb: "APOP", in: inAuth, args: true, deep: true, run: (*Conn).doApop}
 
 const mechAPOP = "APOP"
 

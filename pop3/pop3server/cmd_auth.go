@@ -8,7 +8,7 @@ import (
 	"github.com/postamt/postamt/sasl"
 )
 
-var cmdAuth = command{verb: "AUTH", in: inAuth, args: true, run: (*Conn).doAuth}
+var cmdAuth = command{verb: "AUTH", in: inAuth, args: true, deep: true, run: (*Conn).doAuth}
 
 var (
 	errNoMechanism = misuse("unknown authentication mechanism")

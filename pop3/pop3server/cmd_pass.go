@@ -1,6 +1,6 @@
 package pop3server
 
-var cmdPass = command{verb: "PASS", in: inAuth, args: true, run: (*Conn).doPass}
+var cmdPass = command{verb: "PASS", in: inAuth, args: true, deep: true, run: (*Conn).doPass}
 
 // mechPass is what Identity.Mech and the hooks call USER and PASS.
 const mechPass = "PASS"

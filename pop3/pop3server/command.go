@@ -11,6 +11,7 @@ type command struct {
 	verb string
 	in   uint8 // a bit for each pop3.State in which it is allowed
 	args bool  // takes arguments
+	deep bool  // needs a deep stack
 	run  func(c *Conn, arg []byte) error
 }
 

@@ -35,7 +35,11 @@ func (c *Conn) run() {
 func (c *Conn) session() (why *endError) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.s.opt.Logger.Error("panic in a POP3 session", "conn", c.ID(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			stack := debug.Stack()
+			if d, ok := p.(*deepPanic); ok {
+				p, stack = d.value, d.stack
+			}
+			c.s.opt.Logger.Error("panic in a POP3 session", "conn", c.ID(), "panic", fmt.Sprint(p), "stack", string(stack))
 			why = end(ReasonPanic, fmt.Errorf("panic: %v", p))
 		}
 	}()
@@ -117,6 +121,9 @@ func (c *Conn) do(line []byte) (*command, error) {
 		return cmd, errWrongState
 	case arg != nil && !cmd.args:
 		return cmd, errNoArguments
+	}
+	if cmd.deep {
+		return cmd, deep(func() error { return cmd.run(c, arg) })
 	}
 	return cmd, cmd.run(c, arg)
 }
