@@ -9,6 +9,7 @@
 # drain-tiny-pipelined drain-big drain-big-tls idle deliver delete held check-1m
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
+{ # read as a whole before it runs: half an hour is time enough for somebody to edit it
 
 everybody="dovecot-tuned dovecot-shared courier cyrus mailutils popa3d postamt"
 # of each line: the sets of mail, and who is asked. At 10,000 messages Mailutils takes ten seconds a session, and popa3d
@@ -138,3 +139,4 @@ done
 complete=yes
 say "done in $((SECONDS / 60)) minutes: bench/$out.md, .json and .jsonl"
 exit $bad
+}
