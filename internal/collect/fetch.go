@@ -263,7 +263,9 @@ func (r *run) deliver(ctx context.Context, it *item, sinks []Sink, letter Letter
 			return err
 		}
 	} else {
+		stop := keepAlive(ctx, r.p.session)
 		f.commit(ctx, r.step)
+		stop()
 	}
 	done, refusal := f.result()
 	e.sinks = append(e.sinks, done...)

@@ -111,7 +111,9 @@ func (p *planner) judge(ctx context.Context, it *item, header []byte) error {
 	if p.rules.Filter == nil || p.begun == 0 && p.rules.Start == StartNow {
 		return nil
 	}
+	stop := keepAlive(ctx, p.session)
 	verdict, err := p.rules.Filter(ctx, header)
+	stop()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -12,7 +12,7 @@ type Source interface {
 	Open(ctx context.Context) (Session, error)
 }
 
-// A Session is an open mailbox. It is used by one goroutine.
+// A Session is an open mailbox. It is used by one goroutine. It may be a KeepAliver, too.
 type Session interface {
 	// Info says what is known of the server's rules.
 	Info() SessionInfo

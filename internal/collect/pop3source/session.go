@@ -21,10 +21,13 @@ type session struct {
 
 	// What was announced by Prepare and is under way.
 	ahead *ahead
+	// inside a message that was not read to its end.
+	inside bool
 }
 
 // ahead is a batch: commands that are sent before their turn.
 type ahead struct {
+	op   collect.Op
 	verb pop3client.Verb
 	rest []collect.Remote // whose answers have not been asked for
 	next func() (pop3client.Result, error, bool)
@@ -82,7 +85,7 @@ var verbs = map[collect.Op]pop3client.Verb{
 
 func (s *session) Prepare(ctx context.Context, op collect.Op, ms []collect.Remote) {
 	s.endAhead()
-	a := &ahead{verb: verbs[op], rest: slices.Clone(ms)}
+	a := &ahead{op: op, verb: verbs[op], rest: slices.Clone(ms)}
 	ops := func(yield func(pop3client.Op) bool) {
 		for _, m := range ms {
 			o := pop3client.Op{Verb: a.verb, Num: m.Num}
@@ -150,14 +153,14 @@ func (s *session) Retrieve(ctx context.Context, m collect.Remote) (io.ReadCloser
 	if err != nil {
 		return nil, ofMessage(m, err)
 	}
-	return msg, nil
+	return s.reading(msg), nil
 }
 
 func (s *session) Header(ctx context.Context, m collect.Remote) (io.ReadCloser, error) {
 	msg, err := s.do(ctx, pop3client.TOP, m)
 	if err == nil {
 		s.top = true
-		return msg, nil
+		return s.reading(msg), nil
 	}
 	var refused *pop3.Error
 	if errors.As(err, &refused) && !s.top && !s.capa.Has(pop3.CapTop) {

@@ -82,6 +82,9 @@ func New(opt Options) (*Source, error) {
 		opt.Client.Security = pop3client.STLS
 	}
 	opt.Client.AllowCleartext = opt.Cleartext
+	if opt.Client.MaxDrain == 0 {
+		opt.Client.MaxDrain = maxSkip
+	}
 	address := u.Hostname()
 	if port != "" {
 		address = net.JoinHostPort(address, port)
