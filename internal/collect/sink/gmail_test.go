@@ -1,21 +1,13 @@
 package sink_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,188 +17,9 @@ import (
 	"github.com/postamt/postamt/internal/collect/sink/sinktest"
 )
 
-// A gmail is a double of the part of the Gmail API that the sink uses, made after its documentation: labels, uploads in
-// one request and uploads in pieces with their rules on sizes and ranges. The real one was not asked.
-type gmail struct {
-	dir    string
-	server *httptest.Server
-
-	mu       sync.Mutex
-	token    string // the one that is taken
-	labels   map[string]string
-	uploads  map[string]*upload
-	messages []imported
-	requests []string
-	// fault may answer in place of the API. after says that the request is carried out first: its answer is lost.
-	fault func(r *http.Request) (status int, body string, after bool)
-}
-
-type upload struct {
-	labels []string
-	text   bytes.Buffer
-	done   string // id of the message
-}
-
-type imported struct {
-	Labels []string
-	Query  string
-	Size   int
-}
-
-func newGmail(dir string) *gmail {
-	g := &gmail{dir: dir, token: "good", labels: map[string]string{"Old Mail": "Label_1"}, uploads: map[string]*upload{}}
-	g.server = httptest.NewServer(http.HandlerFunc(g.serve))
-	return g
-}
-
-func (g *gmail) serve(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the client has gone
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.requests = append(g.requests, r.Method+" "+r.URL.Path+" "+r.Header.Get("Content-Range"))
-	if r.Header.Get("Authorization") != "Bearer "+g.token {
-		g.refuse(w, 401, "authError", "Invalid Credentials")
-		return
-	}
-	if g.fault != nil {
-		if status, text, after := g.fault(r); status != 0 {
-			if after {
-				g.answer(httptest.NewRecorder(), r, body)
-			}
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, text)
-			return
-		}
-	}
-	g.answer(w, r, body)
-}
-
-func (g *gmail) answer(w http.ResponseWriter, r *http.Request, body []byte) {
-	switch {
-	case r.Method == "GET" && r.URL.Path == "/gmail/v1/users/me/labels":
-		type label struct{ ID, Name string }
-		list := []label{{"INBOX", "INBOX"}}
-		for name, id := range g.labels {
-			list = append(list, label{id, name})
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"labels": list})
-	case r.Method == "POST" && r.URL.Path == "/gmail/v1/users/me/labels":
-		var in struct{ Name string }
-		_ = json.Unmarshal(body, &in)
-		if g.labels[in.Name] != "" {
-			g.refuse(w, 409, "aborted", "Label name exists or conflicts")
-			return
-		}
-		g.labels[in.Name] = fmt.Sprint("Label_", len(g.labels)+1)
-		_ = json.NewEncoder(w).Encode(map[string]string{"id": g.labels[in.Name], "name": in.Name})
-	case r.URL.Path == "/upload/gmail/v1/users/me/messages/import" && r.URL.Query().Get("uploadType") == "multipart":
-		g.whole(w, r, body)
-	case r.URL.Path == "/upload/gmail/v1/users/me/messages/import" && r.URL.Query().Get("uploadType") == "resumable":
-		g.begin(w, r, body)
-	case r.Method == "PUT" && strings.HasPrefix(r.URL.Path, "/up/"):
-		g.piece(w, r, body)
-	default:
-		g.refuse(w, 404, "notFound", "Not Found")
-	}
-}
-
-func (g *gmail) refuse(w http.ResponseWriter, status int, reason, message string) {
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, gmailError(status, reason, message))
-}
-
-func gmailError(status int, reason, message string) string {
-	return fmt.Sprintf(`{"error":{"code":%d,"message":%q,"errors":[{"reason":%q,"message":%q}]}}`, status, message, reason, message)
-}
-
-// take puts a message into the mailbox.
-func (g *gmail) take(w http.ResponseWriter, labels []string, query string, text []byte) string {
-	id := fmt.Sprint("m", len(g.messages))
-	if err := os.WriteFile(filepath.Join(g.dir, "done."+id), text, 0o600); err != nil {
-		g.refuse(w, 500, "backendError", err.Error())
-		return ""
-	}
-	g.messages = append(g.messages, imported{labels, query, len(text)})
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "threadId": id, "labelIds": labels})
-	return id
-}
-
-func metadata(text []byte) []string {
-	var in struct{ LabelIDs []string }
-	_ = json.Unmarshal(text, &in)
-	return in.LabelIDs
-}
-
-func (g *gmail) whole(w http.ResponseWriter, r *http.Request, body []byte) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	if err != nil || kind != "multipart/related" {
-		g.refuse(w, 400, "badContent", "not multipart/related")
-		return
-	}
-	var texts [][]byte
-	for _, want := range []string{"application/json", "message/rfc822"} {
-		p, err := parts.NextRawPart()
-		if err != nil || !strings.HasPrefix(p.Header.Get("Content-Type"), want) {
-			g.refuse(w, 400, "badContent", "a part is missing: "+want)
-			return
-		}
-		text, _ := io.ReadAll(p)
-		texts = append(texts, text)
-	}
-	g.take(w, metadata(texts[0]), r.URL.RawQuery, texts[1])
-}
-
-func (g *gmail) begin(w http.ResponseWriter, r *http.Request, body []byte) {
-	if r.Header.Get("X-Upload-Content-Type") != "message/rfc822" {
-		g.refuse(w, 400, "badContent", "not a message")
-		return
-	}
-	id := fmt.Sprint("/up/", len(g.uploads))
-	g.uploads[id] = &upload{labels: metadata(body)}
-	w.Header().Set("Location", g.server.URL+id)
-}
-
-func (g *gmail) piece(w http.ResponseWriter, r *http.Request, body []byte) {
-	u := g.uploads[r.URL.Path]
-	if u == nil {
-		g.refuse(w, 404, "notFound", "no such upload")
-		return
-	}
-	content, total, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Content-Range"), "bytes "), "/")
-	if content != "*" {
-		from, to, _ := strings.Cut(content, "-")
-		first, err1 := strconv.Atoi(from)
-		last, err2 := strconv.Atoi(to)
-		switch {
-		case err1 != nil || err2 != nil || first != u.text.Len() || last-first+1 != len(body):
-			g.refuse(w, 400, "badRequest", "wrong Content-Range "+content)
-			return
-		case total == "*" && len(body)%(256<<10) != 0:
-			g.refuse(w, 400, "badRequest", "not a multiple of 256 KiB")
-			return
-		}
-		u.text.Write(body)
-	}
-	if total == strconv.Itoa(u.text.Len()) {
-		if u.done != "" {
-			_ = json.NewEncoder(w).Encode(map[string]any{"id": u.done})
-			return
-		}
-		u.done = g.take(w, u.labels, r.URL.RawQuery, u.text.Bytes())
-		return
-	}
-	if u.text.Len() > 0 {
-		w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", u.text.Len()-1))
-	}
-	w.WriteHeader(http.StatusPermanentRedirect)
-}
-
-func newGmailSink(g *gmail, opt sink.GmailOptions) (*sink.Gmail, error) {
-	opt.User, opt.Address = "bob@gmail.com", g.server.URL
+// newGmailSink returns a sink whose API is at an address.
+func newGmailSink(address string, opt sink.GmailOptions) (*sink.Gmail, error) {
+	opt.User, opt.Address = "bob@gmail.com", address
 	if opt.Token == nil {
 		opt.Token = func(context.Context) (string, error) { return "good", nil }
 	}
@@ -215,23 +28,24 @@ func newGmailSink(g *gmail, opt sink.GmailOptions) (*sink.Gmail, error) {
 }
 
 func openGmail(dir string) (collect.Sink, error) {
-	g := newGmail(dir)
-	s, err := newGmailSink(g, sink.GmailOptions{})
+	server := httptest.NewServer(sinktest.NewGmail(dir, "good"))
+	s, err := newGmailSink(server.URL, sink.GmailOptions{})
 	if err != nil {
-		g.server.Close()
+		server.Close()
 		return nil, err
 	}
-	return closing{s, func() error { g.server.Close(); return nil }}, nil
+	return closing{s, func() error { server.Close(); return nil }}, nil
 }
 
-func startGmail(t *testing.T, opt sink.GmailOptions) (*gmail, *sink.Gmail) {
+func startGmail(t *testing.T, opt sink.GmailOptions) (*sinktest.Gmail, *sink.Gmail) {
 	t.Helper()
-	g := newGmail(t.TempDir())
-	s, err := newGmailSink(g, opt)
+	g := sinktest.NewGmail(t.TempDir(), "good")
+	server := httptest.NewServer(g)
+	s, err := newGmailSink(server.URL, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close(); g.server.Close() })
+	t.Cleanup(func() { _ = s.Close(); server.Close() })
 	return g, s
 }
 
@@ -244,15 +58,15 @@ func TestGmailLabels(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	one := imported{[]string{"INBOX", "Label_1", "Label_2"}, "internalDateSource=dateHeader&neverMarkSpam=true&uploadType=multipart", len(text)}
-	if d := cmp.Diff([]imported{one, one}, g.messages); d != "" {
+	one := sinktest.Imported{Labels: []string{"INBOX", "Label_1", "Label_2"}, Query: "internalDateSource=dateHeader&neverMarkSpam=true&uploadType=multipart", Size: len(text)}
+	if d := cmp.Diff([]sinktest.Imported{one, one}, g.Messages()); d != "" {
 		t.Error(d)
 	}
 	want := []string{
 		"GET /gmail/v1/users/me/labels ", "POST /gmail/v1/users/me/labels ",
 		"POST /upload/gmail/v1/users/me/messages/import ", "POST /upload/gmail/v1/users/me/messages/import ",
 	}
-	if d := cmp.Diff(want, g.requests); d != "" {
+	if d := cmp.Diff(want, g.Requests()); d != "" {
 		t.Error(d)
 	}
 }
@@ -273,7 +87,7 @@ func TestGmailPieces(t *testing.T) {
 		for lost := -1; lost < max(requests, 1); lost++ {
 			g, s := startGmail(t, sink.GmailOptions{})
 			n := 0
-			g.fault = func(r *http.Request) (int, string, bool) {
+			g.Fault = func(r *http.Request) (int, string, bool) {
 				if r.Method != "PUT" {
 					return 0, "", false
 				}
@@ -289,7 +103,7 @@ func TestGmailPieces(t *testing.T) {
 			if lost < 0 {
 				requests = n
 			}
-			got, err := readFolder(g.dir)
+			got, err := readFolder(g.Dir)
 			if err != nil || len(got) != 1 || got[0] != message {
 				t.Fatalf("%d octets, answer %d lost: %d messages there, %v", size, lost, len(got), err)
 			}
@@ -305,11 +119,11 @@ func TestGmailRefusals(t *testing.T) {
 		body         string
 		want, detail string
 	}{
-		{"not a message", 400, gmailError(400, "invalidArgument", "Invalid From header"), "final", "Invalid From header"},
-		{"too large", 413, gmailError(413, "uploadTooLarge", "too large"), "final", "too large"},
-		{"too many requests", 429, gmailError(429, "rateLimitExceeded", "slow down"), "temporary", "rateLimitExceeded"},
-		{"over the quota", 403, gmailError(403, "userRateLimitExceeded", "slow down"), "temporary", "userRateLimitExceeded"},
-		{"wrong scopes", 403, gmailError(403, "insufficientPermissions", "no"), "temporary", "gmail.insert and gmail.labels"},
+		{"not a message", 400, sinktest.GmailError(400, "invalidArgument", "Invalid From header"), "final", "Invalid From header"},
+		{"too large", 413, sinktest.GmailError(413, "uploadTooLarge", "too large"), "final", "too large"},
+		{"too many requests", 429, sinktest.GmailError(429, "rateLimitExceeded", "slow down"), "temporary", "rateLimitExceeded"},
+		{"over the quota", 403, sinktest.GmailError(403, "userRateLimitExceeded", "slow down"), "temporary", "userRateLimitExceeded"},
+		{"wrong scopes", 403, sinktest.GmailError(403, "insufficientPermissions", "no"), "temporary", "gmail.insert and gmail.labels"},
 		{"away", 502, "<html>Bad Gateway</html>", "temporary", "502"},
 		{"no answer to go by", 200, "{}", "temporary", "without the id"},
 		{"a redirect", 302, "", "temporary", "302"},
@@ -317,7 +131,7 @@ func TestGmailRefusals(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			g, s := startGmail(t, sink.GmailOptions{})
-			g.fault = func(*http.Request) (int, string, bool) { return test.status, test.body, false }
+			g.Fault = func(*http.Request) (int, string, bool) { return test.status, test.body, false }
 			err := sinktest.Deliver(t.Context(), s, "a", text)
 			if kindOf(err) != test.want || err == nil || !strings.Contains(err.Error(), test.detail) {
 				t.Errorf("got %v, want %s with %q", err, test.want, test.detail)
@@ -345,8 +159,8 @@ func TestGmailToken(t *testing.T) {
 		if d := cmp.Diff([]string{"bad"}, refused); d != "" {
 			t.Error(d)
 		}
-		if want := map[string]int{"good": 1}[next]; len(g.messages) != want {
-			t.Errorf("%d messages there, want %d", len(g.messages), want)
+		if want := map[string]int{"good": 1}[next]; len(g.Messages()) != want {
+			t.Errorf("%d messages there, want %d", len(g.Messages()), want)
 		}
 	}
 	_, s := startGmail(t, sink.GmailOptions{Token: func(context.Context) (string, error) { return "", errors.New("sign in again") }})
@@ -377,7 +191,7 @@ func TestGmailLies(t *testing.T) {
 				fault(w, r)
 			}))
 			defer server.Close()
-			s, err := newGmailSink(&gmail{server: server}, sink.GmailOptions{})
+			s, err := newGmailSink(server.URL, sink.GmailOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -436,7 +250,7 @@ func TestGmailLarge(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	s, err := newGmailSink(&gmail{server: server}, sink.GmailOptions{})
+	s, err := newGmailSink(server.URL, sink.GmailOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
