@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -53,7 +55,7 @@ func (s *Source) LoginBrowser(ctx context.Context, show func(address string) err
 	v := &visit{l: l, ctx: ctx, path: u.Path, result: make(chan error, 1)}
 	server := &http.Server{
 		Handler: v, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * requestTimeout,
-		MaxHeaderBytes: 32 << 10,
+		MaxHeaderBytes: 32 << 10, ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan struct{})
 	go func() {
@@ -83,7 +85,7 @@ func (s *Source) LoginBrowser(ctx context.Context, show func(address string) err
 // A visit is the waiting for the browser.
 type visit struct {
 	l      *signIn
-	ctx    context.Context //nolint:containedctx // of LoginBrowser, which waits
+	ctx    context.Context // of LoginBrowser, which waits
 	path   string
 	result chan error
 	visits atomic.Int32

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,7 +59,7 @@ func TestLoginBrowser(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := onPort(t, tt.opt)
-			s := w.source(func(o *oauth.Options) { o.Provider.Redirect = tt.redirect })
+			s := w.source(func(o *oauth.Options) { o.Provider.Redirect, o.Account = tt.redirect, tt.name })
 			var back *url.URL
 			done := make(chan struct{})
 			err := s.LoginBrowser(t.Context(), func(address string) error {
@@ -89,9 +88,14 @@ func TestLoginBrowser(t *testing.T) {
 			if err == nil {
 				w.token(s)
 			}
-			if conn, err := net.Dial("tcp", back.Host); err == nil {
-				conn.Close()
-				t.Error("it still listens")
+			// Another test may have the port by now.
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+			if resp, err := client.Get(back.String() + "?state=x"); err == nil {
+				text, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if strings.Contains(string(text), "<b>"+tt.name+"</b>") {
+					t.Error("it still listens")
+				}
 			}
 			if refused := w.Refused(); len(refused) > 0 {
 				t.Errorf("the server refused: %q", refused)
