@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -124,5 +125,24 @@ func TestOAuthPaths(t *testing.T) {
 	o.Key = "file:~/b"
 	if err := o.resolve("/etc/postamt", ""); err == nil || !strings.Contains(err.Error(), "oauth x") {
 		t.Errorf("%v", err)
+	}
+}
+
+// The examples of docs/oauth.md can be used as they stand.
+func TestOAuthDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "oauth.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```toml\n")[1:]
+	if len(blocks) < 6 {
+		t.Fatalf("only %d examples", len(blocks))
+	}
+	for _, block := range blocks {
+		example, _, _ := strings.Cut(block, "```")
+		if l, err := Parse("docs/oauth.md", []byte(example)); err != nil || len(l.Warnings) > 0 {
+			t.Errorf("%v %v\n%s", err, l, example)
+		}
 	}
 }
