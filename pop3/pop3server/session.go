@@ -191,14 +191,15 @@ func (c *Conn) logEnd() {
 	if s.Reason == ReasonFault || s.Reason == ReasonPanic {
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{
+	const most = 17 // attributes
+	attrs := append(make([]slog.Attr, 0, most),
 		slog.String("conn", c.ID()),
 		slog.String("reason", string(s.Reason)),
 		slog.Duration("duration", s.Duration),
 		slog.Int("commands", s.Commands),
 		slog.Int64("in", s.OctetsIn),
 		slog.Int64("out", s.OctetsOut),
-	}
+	)
 	if c.remote.IsValid() {
 		attrs = append(attrs, slog.String("remote", c.remote.String()))
 	}
