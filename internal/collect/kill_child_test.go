@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -17,8 +16,6 @@ import (
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/collect"
-	"github.com/postamt/postamt/internal/collect/pop3source"
-	"github.com/postamt/postamt/internal/collect/sink"
 	"github.com/postamt/postamt/internal/mailstore"
 	"github.com/postamt/postamt/internal/mailstore/sqlstore"
 )
@@ -26,6 +23,8 @@ import (
 // Environment of the child process that is killed.
 const (
 	envServer = "POSTAMT_KILL_SERVER" // address; makes the test binary a collector
+	envKind   = "POSTAMT_KILL_KIND"
+	envPeer   = "POSTAMT_KILL_PEER" // URL of what a kind needs besides
 	envUser   = "POSTAMT_KILL_USER"
 	envFolder = "POSTAMT_KILL_FOLDER"
 	envStep   = "POSTAMT_KILL_STEP" // kill yourself before this step, from 1; 0: never
@@ -72,7 +71,9 @@ func collector() (err error) {
 			select {}
 		}
 	})
-	a, err := killAccount(os.Getenv(envServer), os.Getenv(envUser), folder, store)
+	a, err := killAccount(os.Getenv(envKind), killOrder{
+		server: os.Getenv(envServer), peer: os.Getenv(envPeer), user: os.Getenv(envUser), folder: folder, store: store, child: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -92,35 +93,6 @@ func openStore(ctx context.Context, db *catalog.DB, folder string) (mailstore.St
 		return nil, nil, err
 	}
 	return store, store.Close, nil
-}
-
-// dropOf is the maildrop of a user: users are called u1, u2, ...
-func dropOf(user string) (mailstore.DropID, error) {
-	n, err := strconv.Atoi(strings.TrimPrefix(user, "u"))
-	return mailstore.DropID(n), err
-}
-
-// killAccount is an account with two safe sinks, a maildrop here and a Maildir, and one that does not know letters again.
-func killAccount(address, user, folder string, store mailstore.Store) (collect.Account, error) {
-	drop, err := dropOf(user)
-	if err != nil {
-		return collect.Account{}, err
-	}
-	source, err := pop3source.New(pop3source.Options{
-		URL: "pop3://" + user + "@" + address, Cleartext: true,
-		Password: func(context.Context) (string, error) { return password, nil },
-	})
-	if err != nil {
-		return collect.Account{}, err
-	}
-	maildir, err := sink.NewMaildir(filepath.Join(folder, user), sink.MaildirOptions{CRLF: true})
-	if err != nil {
-		return collect.Account{}, err
-	}
-	return collect.Account{
-		Name: user, Source: source, Rules: collect.Rules{Delete: true},
-		Sinks: []collect.Sink{&list{path: filepath.Join(folder, user+".list")}, maildir, sink.NewStore(store, mailstore.Recipient{Drop: drop}, user)},
-	}, nil
 }
 
 // A list is a sink that appends a line with the Message-ID to a file, and forgets: like a program or another server.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -48,26 +47,29 @@ func (k *killing) Write(p []byte) (int, error) {
 // A killer starts collectors and kills them.
 type killer struct {
 	t      *testing.T
+	name   string // of the kind
+	kind   killKind
 	srv    *server
 	ln     net.Listener
+	peer   string // URL of what the kind needs besides
 	folder string
-	all    []letter
 
 	db      *catalog.DB
 	store   mailstore.Store
 	journal *collect.Journal
 
-	mu    sync.Mutex
-	guard func(net.Conn) net.Conn // of the next connection
+	mu        sync.Mutex
+	guard     func(net.Conn) net.Conn // of the next connection to the server
+	guardPeer func(net.Conn) net.Conn // and to the peer
 }
 
-func newKiller(t *testing.T) *killer {
+func newKiller(t *testing.T, kind string) *killer {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &killer{t: t, srv: newServer(t), ln: ln, folder: t.TempDir(), all: messages(3)}
+	k := &killer{t: t, name: kind, kind: killKinds()[kind], srv: newServer(t), ln: ln, folder: t.TempDir()}
 	ctx := context.Background()
 	if k.db, err = catalog.Open(ctx, filepath.Join(k.folder, "catalog.db"), catalog.Options{}); err != nil {
 		t.Fatal(err)
@@ -104,56 +106,72 @@ func newKiller(t *testing.T) *killer {
 		_ = ln.Close()
 		wg.Wait()
 	})
+	if k.kind.peer != nil {
+		k.startPeer()
+	}
 	return k
 }
 
-// run runs a collector in a process of its own, and has it killed in one of three ways, if that is wanted: before a step
-// of the collector, after an octet of the server, after a time. It returns how many steps and octets it got.
-func (k *killer) run(user string, step int, octet int64, after time.Duration) (steps int, octets int64, killed bool) {
+// A killTime is when a collector is killed, in one of four ways: before a step of its own, after an octet of the server,
+// when the peer has read so often and written so many octets, after a time. A whole run is measured with the same.
+type killTime struct {
+	step        int
+	octet, peer int64
+	after       time.Duration
+}
+
+// run runs a collector in a process of its own, and has it killed, if that is wanted. Otherwise it returns how many steps
+// and octets there were.
+func (k *killer) run(user string, at killTime) (whole killTime, killed bool) {
 	k.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), envServer+"="+k.ln.Addr().String(), envUser+"="+user, envFolder+"="+k.folder, envStep+"="+strconv.Itoa(step))
+	cmd.Env = append(os.Environ(), envServer+"="+k.ln.Addr().String(), envKind+"="+k.name, envPeer+"="+k.peer,
+		envUser+"="+user, envFolder+"="+k.folder, envStep+"="+strconv.Itoa(at.step))
 	var out, fault bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &fault
-	var sent atomic.Int64
+	var sent, peer atomic.Int64
 	ready := make(chan struct{})
 	kill := func() {
 		<-ready
 		_ = cmd.Process.Kill()
 	}
 	k.mu.Lock()
-	k.guard = func(c net.Conn) net.Conn { return &killing{Conn: c, sent: &sent, at: octet, kill: kill} }
+	k.guard = func(c net.Conn) net.Conn { return &killing{Conn: c, sent: &sent, at: at.octet, kill: kill} }
+	k.guardPeer = func(c net.Conn) net.Conn {
+		return &killingPeer{killing{Conn: c, sent: &peer, at: at.peer, kill: kill}}
+	}
 	k.mu.Unlock()
+	begun := time.Now()
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
 	close(ready)
-	if after > 0 {
-		timer := time.AfterFunc(after, kill)
+	if at.after > 0 {
+		timer := time.AfterFunc(at.after, kill)
 		defer timer.Stop()
 	}
 	err := cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL { // on unix
-		return 0, sent.Load(), true
+		return killTime{}, true
 	}
 	if err != nil {
 		k.t.Fatalf("collector of %s: %v\n%s", user, err, fault.String())
 	}
-	steps, err = strconv.Atoi(strings.TrimSpace(out.String()))
-	if err != nil {
+	whole = killTime{octet: sent.Load(), peer: peer.Load(), after: time.Since(begun)}
+	if whole.step, err = strconv.Atoi(strings.TrimSpace(out.String())); err != nil {
 		k.t.Fatal(err)
 	}
-	return steps, sent.Load(), false
+	return whole, false
 }
 
 // recover runs the account to its end, in this process.
 func (k *killer) recover(user string) {
 	k.t.Helper()
 	k.mu.Lock()
-	k.guard = nil
+	k.guard, k.guardPeer = nil, nil
 	k.mu.Unlock()
-	a, err := killAccount(k.ln.Addr().String(), user, k.folder, k.store)
+	a, err := killAccount(k.name, k.order(user))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -168,131 +186,103 @@ func (k *killer) recover(user string) {
 	}
 }
 
-// count compares what arrived with what there was.
+func (k *killer) order(user string) killOrder {
+	return killOrder{server: k.ln.Addr().String(), peer: k.peer, user: user, folder: k.folder, store: k.store}
+}
+
+// count compares what arrived with what was to arrive. twice are those that are there twice where letters are not known
+// again, duplicates those elsewhere and what nobody sent.
 func (k *killer) count(user string) (lost, duplicates, twice int) {
 	k.t.Helper()
-	got, kept := map[string]int{}, map[string]int{}
-	names, err := filepath.Glob(filepath.Join(k.folder, user, "new", "*"))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	for _, name := range names {
-		body, err := os.ReadFile(name)
-		if err != nil {
-			k.t.Fatal(err)
+	for place, want := range k.kind.want {
+		got := map[string]int{}
+		for _, body := range k.kind.got(k, user, place) {
+			got[body]++
 		}
-		got[string(body)]++
-	}
-	for _, l := range k.stored(user) {
-		kept[l]++
-	}
-	lines, err := os.ReadFile(filepath.Join(k.folder, user+".list"))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	for _, l := range k.all {
-		for _, safe := range []map[string]int{got, kept} {
-			switch n := safe[l.body]; {
+		for _, body := range want {
+			switch n := got[body]; {
 			case n == 0:
 				lost++
+			case n > 1 && place == k.kind.unsafe:
+				twice += n - 1
 			case n > 1:
 				duplicates += n - 1
 			}
-			delete(safe, l.body)
+			delete(got, body)
 		}
-		switch n := strings.Count(string(lines), fmt.Sprintf("%q\n", l.body)); {
-		case n == 0:
-			lost++
-		case n > 1:
-			twice += n - 1
-		}
+		duplicates += len(got)
 	}
-	duplicates += len(got) + len(kept) // what nobody sent
 	return lost, duplicates, twice
 }
 
-// stored returns the messages of the user's maildrop here.
-func (k *killer) stored(user string) (bodies []string) {
+// sweep kills so many collectors, and has each account run once more.
+func (k *killer) sweep(kills int) {
 	k.t.Helper()
-	id, err := dropOf(user)
-	if err != nil {
-		k.t.Fatal(err)
+	k.srv.add(k.t, "u1000000", k.kind.letters)
+	whole, _ := k.run("u1000000", killTime{})
+	if whole.step < 20 || whole.octet < 700 || k.peer != "" && whole.peer < 400 {
+		k.t.Fatalf("a whole run has %d steps, %d octets, %d at the peer", whole.step, whole.octet, whole.peer)
 	}
-	drop, err := k.store.Open(k.t.Context(), id, mailstore.View{})
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	for i := range drop.Len() {
-		r, err := drop.Body(k.t.Context(), i)
-		if err != nil {
-			k.t.Fatal(err)
+	runs, hits := 0, 0
+	var ways [4]int
+	lost, duplicates, twice := 0, 0, 0
+	for i := 0; hits < kills && i < 3*kills; i++ {
+		user := fmt.Sprintf("u%d", i+1)
+		k.srv.add(k.t, user, k.kind.letters)
+		var at killTime
+		way := i % 4
+		if i < whole.step && kills > 3*whole.step || way == 2 && k.peer == "" {
+			way = 0
 		}
-		b, err := io.ReadAll(r.R)
-		if err := errors.Join(err, r.R.Close()); err != nil {
-			k.t.Fatal(err)
+		n := ways[way]
+		ways[way]++
+		switch way { // by primes: spread wide, and in time each step and each octet
+		case 0:
+			at.step = 1 + n*7919%whole.step
+		case 1:
+			at.octet = 1 + int64(n)*1_000_003%whole.octet
+		case 2:
+			at.peer = 1 + int64(n)*1_000_003%whole.peer
+		case 3:
+			at.after = time.Duration(rand.Float64() * float64(whole.after)) // no secret
 		}
-		bodies = append(bodies, string(b))
+		if _, killed := k.run(user, at); killed {
+			hits++
+		}
+		runs++
+		k.recover(user)
+		l, d, tw := k.count(user)
+		if left := k.srv.backend.UIDs(user); l+d > 0 || tw > 1 || len(left) > 0 {
+			k.t.Errorf("killed at %+v: lost %d, duplicates %d, in flight twice %d, left %q", at, l, d, tw, left)
+		}
+		lost, duplicates, twice = lost+l, duplicates+d, twice+tw
 	}
-	if err := drop.Close(); err != nil {
-		k.t.Fatal(err)
+	if hits < kills {
+		k.t.Errorf("%d killed, want %d", hits, kills)
 	}
-	return bodies
+	k.t.Logf("%d runs, %d killed: %d at steps (of %d), %d at octets (of %d), %d at what the peer does (of %d), %d at random times (of %v): "+
+		"lost %d, duplicates %d; twice in the sink that is not safe: %d",
+		runs, hits, ways[0], whole.step, ways[1], whole.octet, ways[2], whole.peer, ways[3], whole.after, lost, duplicates, twice)
+}
+
+// killsWanted is POSTAMT_KILLS, or else what is given.
+func killsWanted(usual, short int) int {
+	if n, err := strconv.Atoi(os.Getenv("POSTAMT_KILLS")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return short
+	}
+	return usual
 }
 
 // The real collector is killed with SIGKILL: before each of its steps, after octets of the server, and at random times.
-// Then it runs once more. Each message must be in the Maildir and in the store once, and nothing left at the server; in a sink that does
-// not know letters again, the one in flight may be there twice.
+// Then it runs once more. Each message must be in the Maildir and in the store once, and nothing left at the server; in a
+// sink that does not know letters again, the one in flight may be there twice.
 //
 // POSTAMT_KILLS is how many processes are killed, by default 1000, with -short 60. One that ends before its time comes does
 // not count.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	kills := 1000
-	if testing.Short() {
-		kills = 60
-	}
-	if n, err := strconv.Atoi(os.Getenv("POSTAMT_KILLS")); err == nil {
-		kills = n
-	}
-	k := newKiller(t)
-	k.srv.add(t, "u1000000", k.all)
-	begun := time.Now()
-	steps, octets, _ := k.run("u1000000", 0, 0, 0)
-	span := time.Since(begun)
-	if steps < 20 || octets < 700 {
-		t.Fatalf("a whole run has %d steps and %d octets", steps, octets)
-	}
-	points, hits, atStep, atOctet, atTime := 0, 0, 0, 0, 0
-	lost, duplicates, twice := 0, 0, 0
-	for i := 0; hits < kills && i < 3*kills; i++ {
-		user := fmt.Sprintf("u%d", i+1)
-		k.srv.add(t, user, k.all)
-		step, octet, after := 0, int64(0), time.Duration(0)
-		switch {
-		case i < steps || i%3 == 0:
-			step = i%steps + 1
-			atStep++
-		case i%3 == 1:
-			octet = 1 + (int64(i)*997)%octets // a prime: in time every octet
-			atOctet++
-		default:
-			after = time.Duration(rand.Float64() * float64(span)) // no secret
-			atTime++
-		}
-		if _, _, killed := k.run(user, step, octet, after); killed {
-			hits++
-		}
-		points++
-		k.recover(user)
-		l, d, tw := k.count(user)
-		if l+d > 0 || tw > 1 || len(k.srv.backend.UIDs(user)) > 0 {
-			t.Errorf("killed at step %d, octet %d, time %v: lost %d, duplicates %d, in flight twice %d, left %q", step, octet, after, l, d, tw, k.srv.backend.UIDs(user))
-		}
-		lost, duplicates, twice = lost+l, duplicates+d, twice+tw
-	}
-	if hits < kills {
-		t.Errorf("%d killed, want %d", hits, kills)
-	}
-	t.Logf("%d runs, %d killed: %d at steps (of %d), %d at octets (of %d), %d at random times (of %v): lost %d, duplicates %d; "+
-		"twice in the sink that is not safe: %d", points, hits, atStep, steps, atOctet, octets, atTime, span, lost, duplicates, twice)
+	newKiller(t, "mail").sweep(killsWanted(1000, 60))
 }
