@@ -97,6 +97,9 @@ func (s *Source) keep(ctx context.Context, t *oauth2.Token, address string) erro
 	return s.save(ctx, r)
 }
 
+// pastePort is a port where nobody listens, for it is reserved, and where browsers go: they do not go to low ones.
+const pastePort = "49151"
+
 // LoginPaste signs in with a browser on another machine: show gets the address to be opened there, and read returns what
 // the browser's address line has when it was sent back here and could not come, or the code that the page shows.
 func (s *Source) LoginPaste(ctx context.Context, show func(address string) error, read func(ctx context.Context) (string, error)) error {
@@ -107,7 +110,7 @@ func (s *Source) LoginPaste(ctx context.Context, show func(address string) error
 			return err
 		}
 		if u.Port() == "" {
-			u.Host += ":1" // where nobody listens
+			u.Host += ":" + pastePort
 		}
 		redirect = u.String()
 	}
