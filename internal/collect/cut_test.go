@@ -1,11 +1,13 @@
 package collect_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -58,9 +60,21 @@ func TestCutAtEveryOctet(t *testing.T) {
 // sweepOne runs a fresh account twice, at first with a fault after so many octets, and returns how many came.
 func sweepOne(t *testing.T, srv *server, journal *collect.Journal, all []letter, stall bool, after int64) int64 {
 	t.Helper()
-	user := fmt.Sprintf("u%v%d", stall, after)
-	srv.add(t, user, all)
 	safe, unsafe := &shelf{name: "safe"}, &shelf{name: "unsafe", unsafe: true}
+	total := sweepInto(t, srv, journal, fmt.Sprintf("u%v%d", stall, after), all, []collect.Sink{unsafe, safe}, stall, after, func() {})
+	for _, s := range []*shelf{safe, unsafe} {
+		if len(s.bodies) != len(all) {
+			t.Errorf("after %d octets: %s has %d messages, want %d", after, s.name, len(s.bodies), len(all))
+		}
+		wantBodies(t, s, all)
+	}
+	return total
+}
+
+// sweepInto does so with any sinks, and calls healed before the second run. Nothing may be left at the server.
+func sweepInto(t *testing.T, srv *server, journal *collect.Journal, user string, all []letter, sinks []collect.Sink, stall bool, after int64, healed func()) int64 {
+	t.Helper()
+	srv.add(t, user, all)
 	var left, count atomic.Int64
 	left.Store(after)
 	client := pop3client.Options{DialContext: srv.dial(func(c net.Conn) net.Conn {
@@ -69,13 +83,11 @@ func sweepOne(t *testing.T, srv *server, journal *collect.Journal, all []letter,
 	if stall {
 		client.Timeout, client.ConnectTimeout, client.QuitTimeout = stallTimeout, stallTimeout, stallTimeout
 	}
-	a := collect.Account{
-		Name: user, Source: srv.source(t, user, client), Sinks: []collect.Sink{unsafe, safe},
-		Rules: collect.Rules{Delete: true},
-	}
+	a := collect.Account{Name: user, Source: srv.source(t, user, client), Sinks: sinks, Rules: collect.Rules{Delete: true}}
 	_, _ = collect.Run(t.Context(), a, collect.Options{Journal: journal}) // fails, or not, as the fault has it
 	total := count.Load()
 	left.Store(math.MaxInt64)
+	healed()
 	a.Source = srv.source(t, user, pop3client.Options{DialContext: srv.dial(nil)})
 	for i := 0; ; i++ {
 		_, err := collect.Run(t.Context(), a, collect.Options{Journal: journal})
@@ -86,16 +98,38 @@ func sweepOne(t *testing.T, srv *server, journal *collect.Journal, all []letter,
 			t.Fatalf("after %d octets: second run: %v", after, err)
 		}
 	}
-	for _, s := range []*shelf{safe, unsafe} {
-		if len(s.bodies) != len(all) {
-			t.Errorf("after %d octets: %s has %d messages, want %d", after, s.name, len(s.bodies), len(all))
-		}
-		wantBodies(t, s, all)
-	}
 	if uids := srv.backend.UIDs(user); len(uids) != 0 {
 		t.Errorf("after %d octets: %q are left at the server", after, uids)
 	}
 	return total
+}
+
+// The same on the way to several people, of whom one cannot get the message for both at first.
+func TestCutOnTheWayToMany(t *testing.T) {
+	t.Parallel()
+	srv, journal := newServer(t), newJournal(t)
+	all, want := lettersForMany()
+	sweep := func(after int64) int64 {
+		people := map[string]*shelf{"alice": {name: "alice"}, "bob": {name: "bob"}, "rest": {name: "rest"}}
+		people["bob"].commit = func(collect.Letter) error { return &collect.TemporaryError{Err: errors.New("away")} }
+		m, err := manyPeople(func(name string) (collect.Sink, error) { return people[name], nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := sweepInto(t, srv, journal, fmt.Sprintf("many%d", after), all, []collect.Sink{m}, false, after, func() { people["bob"].commit = nil })
+		for name, s := range people {
+			if got := slices.Sorted(slices.Values(s.bodies)); !slices.Equal(got, slices.Sorted(slices.Values(want[name]))) {
+				t.Errorf("after %d octets: %s has %q, want %q", after, name, got, want[name])
+			}
+		}
+		return total
+	}
+	total, points := sweep(math.MaxInt64), 0
+	for n := int64(0); n <= total; n += 11 * int64(stride(t)) {
+		sweep(n)
+		points++
+	}
+	t.Logf("%d octets, %d points: lost 0, duplicates 0", total, points)
 }
 
 // One account is not fetched twice at the same time, by whatever process.
