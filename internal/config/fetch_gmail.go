@@ -16,11 +16,16 @@ func parseGmail(d *Destination, words []string) error {
 
 // checkGmail looks at what a destination at Gmail needs.
 func (f *Fetch) checkGmail(p *problems, key string, c *Config) {
-	wanted := false
+	mailboxes := 0
 	for _, d := range f.Destinations() {
-		wanted = wanted || d.Kind == ToGmail
+		if d.Kind == ToGmail {
+			mailboxes++
+		}
 	}
+	wanted := mailboxes > 0
 	switch {
+	case mailboxes > 1:
+		p.add(key+".to", "has two gmail: destinations, but only one sign-in at Google: put all labels into one, or make a [[fetch]] for each")
 	case wanted && f.GmailOAuth == "":
 		p.add(key, `has a gmail: destination, but no gmail_oauth: name the [[oauth]] for it`)
 	case !wanted && f.GmailOAuth != "":

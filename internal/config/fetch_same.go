@@ -2,8 +2,7 @@ package config
 
 import "fmt"
 
-// checkSame finds destinations that the journal could not tell apart: it knows a program by its path, and a mailbox at
-// Gmail by its address.
+// checkSame finds destinations that the journal could not tell apart: it knows a program by its path.
 func (f *Fetch) checkSame(p *problems, key string) {
 	first := map[string]int{}
 	for i, s := range f.To {
@@ -11,20 +10,16 @@ func (f *Fetch) checkSame(p *problems, key string) {
 		if err != nil {
 			continue // told already
 		}
-		var same, mend string
-		switch d.Kind {
-		case ToPipe:
-			same, mend = d.Words[0], "is the program of two destinations, which could not be told apart: give one of them a link or a script of its own"
-		case ToGmail:
-			same, mend = d.Name, "is a destination already: put all labels into one"
-		default:
+		if d.Kind != ToPipe {
 			continue
 		}
-		j, twice := first[d.Kind+same]
+		program := d.Words[0]
+		j, twice := first[program]
 		if !twice {
-			first[d.Kind+same] = i
+			first[program] = i
 		} else if f.To[j] != s { // the same words are told elsewhere
-			p.add(fmt.Sprintf("%s.to[%d]", key, i), "%s %s", show(same), mend)
+			p.add(fmt.Sprintf("%s.to[%d]", key, i), "%s is the program of two destinations, which could not be told apart: "+
+				"give one of them a link or a script of its own", show(program))
 		}
 	}
 }

@@ -78,6 +78,7 @@ func TestFetchMistakes(t *testing.T) {
 		{"to gmail", `"store:bob"`, `"gmail:INBOX"`, `5: fetch[0].to[0]: "gmail:INBOX" names no mailbox, write one like "gmail:bob@gmail.com" or "gmail:bob@gmail.com INBOX UNREAD 'From work'"`},
 		{"to gmail without tokens", `"store:bob"`, `"gmail:bob@gmail.com"`, `1: fetch[0]: has a gmail: destination, but no gmail_oauth: name the [[oauth]] for it`},
 		{"to gmail with tokens of nowhere", `to = ["store:bob"]`, "gmail_oauth = \"g\"\nto = [\"gmail:bob@gmail.com\"]", `5: fetch[0].gmail_oauth: there is no [[oauth]] with the name "g", write one`},
+		{"to gmail twice", `to = ["store:bob"]`, "gmail_oauth = \"g\"\nto = [\"gmail:bob@gmail.com\", \"gmail:eve@gmail.com\"]", `6: fetch[0].to: has two gmail: destinations, but only one sign-in at Google: put all labels into one, or make a [[fetch]] for each`},
 		{"tokens for no gmail", `to =`, "gmail_oauth = \"g\"\nto =", `5: fetch[0].gmail_oauth: is for a gmail: destination, and to has none`},
 		{"multidrop without envelope", `"store:bob"`, `"multidrop:bob"`, `1: fetch[0]: has a multidrop: destination, but no envelope: name the field with the recipients, like envelope = "X-Original-To"`},
 		{"multidrop by To", `to = ["store:bob"]`, "envelope = \"to\"\nto = [\"multidrop:bob\"]", `5: fetch[0].envelope: "to" is not the envelope, mail from lists names no reader there: take the field that the provider's server writes`},
