@@ -192,6 +192,9 @@ func (p *plain) handOver() net.Conn {
 			caps = append(caps, c)
 		}
 	}
+	if len(caps) == 0 { // a server that does not say what it can do
+		caps = []string{"IMAP4REV1"}
+	}
 	greeting := "* PREAUTH [CAPABILITY " + strings.Join(caps, " ") + "] signed in\r\n"
 	return &handedOver{p.guard, io.MultiReader(strings.NewReader(greeting), p.r)}
 }

@@ -335,7 +335,7 @@ func traced(header, key []byte) bool {
 		return false
 	}
 	line, _, _ := bytes.Cut(header, []byte("\n"))
-	return bytes.Contains(line, append([]byte(" id "), key...))
+	return bytes.HasSuffix(bytes.TrimRight(line, "\r "), append([]byte(" id "), key...))
 }
 
 // read returns the beginning of a message.
