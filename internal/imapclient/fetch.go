@@ -171,7 +171,10 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) finish(err error) error {
 	defer b.end()
 	c := b.client
-	if err == nil && len(b.batch.uids) == 0 {
+	switch {
+	case err != nil:
+		c.batch = nil // the connection is over, and the library must not be made to read the text again
+	case len(b.batch.uids) == 0:
 		c.batch = nil
 		err = b.batch.command.Close()
 	}
