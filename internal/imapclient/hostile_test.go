@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -123,7 +122,7 @@ func FuzzServer(f *testing.F) {
 		opt := scripted(t, text, "")
 		opt.Timeout = time.Second
 		if got, err := fetchSeven(t, opt); err == nil && !strings.Contains(text, got) {
-			t.Error(fmt.Sprintf("%q", got))
+			t.Errorf("%q", got)
 		}
 	})
 }
