@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/postamt/postamt/internal/collect"
 )
@@ -50,6 +51,10 @@ type GmailOptions struct {
 	Address string
 	// Transport makes the requests. Default: http.DefaultTransport.
 	Transport http.RoundTripper
+	// Timeout is how long a request may take, with at most 1 MiB in it. Default: 5 minutes.
+	Timeout time.Duration
+	// Wait waits before an upload is taken up again. Default: it does so by the clock.
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
 const (
@@ -88,12 +93,30 @@ func NewGmail(opt GmailOptions) (*Gmail, error) {
 	if u, err := url.Parse(opt.Address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return nil, fmt.Errorf("sink: %q is not the address of an API", opt.Address)
 	}
+	if opt.Timeout <= 0 {
+		opt.Timeout = 5 * time.Minute
+	}
+	if opt.Wait == nil {
+		opt.Wait = wait
+	}
 	opt.Labels = slices.Clone(opt.Labels)
 	return &Gmail{opt: opt, client: http.Client{
 		Transport: opt.Transport,
 		// 308 is how the API says "go on"; a redirect would be given our token.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
+}
+
+// wait waits until d is over or ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
 }
 
 // Name returns "gmail:" and the address.
@@ -164,6 +187,13 @@ func (g *Gmail) labelIDs(ctx context.Context) ([]string, error) {
 	}
 	g.labels = ids
 	return ids, nil
+}
+
+// forgetLabels has them looked up again.
+func (g *Gmail) forgetLabels() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.labels = nil
 }
 
 // gmailOwn are labels that are there without being made, and that a message may get.
@@ -237,6 +267,8 @@ func (g *Gmail) do(ctx context.Context, method, address string, header http.Head
 }
 
 func (g *Gmail) once(ctx context.Context, method, address string, header http.Header, body []byte, token string) (a gmailAnswer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, g.opt.Timeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return a, err
@@ -280,8 +312,14 @@ func (g *Gmail) fault(a gmailAnswer) error {
 	}
 	err := fmt.Errorf("%s: the API answered %d %s: %s", g.Name(), a.status, printable(reason, 80), printable(body.Error.Message, 300))
 	switch a.status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+	case http.StatusBadRequest:
+		// Some are about the mailbox: it is switched off, or a label was deleted.
+		if reason == "failedPrecondition" || strings.Contains(strings.ToLower(body.Error.Message), "label") {
+			return temporary(err)
+		}
 		return err // the message is not one that Gmail takes
+	case http.StatusRequestEntityTooLarge:
+		return err
 	case http.StatusForbidden:
 		if reason == "insufficientPermissions" {
 			err = fmt.Errorf("%w (the token needs the scopes gmail.insert and gmail.labels: sign in again)", err)

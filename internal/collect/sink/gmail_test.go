@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,6 +26,7 @@ func newGmailSink(address string, opt sink.GmailOptions) (*sink.Gmail, error) {
 		opt.Token = func(context.Context) (string, error) { return "good", nil }
 	}
 	opt.Transport = &http.Transport{}
+	opt.Wait = func(context.Context, time.Duration) error { return nil }
 	return sink.NewGmail(opt)
 }
 
@@ -58,13 +61,14 @@ func TestGmailLabels(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	one := sinktest.Imported{Labels: []string{"INBOX", "Label_1", "Label_2"}, Query: "internalDateSource=dateHeader&neverMarkSpam=true&uploadType=multipart", Size: len(text)}
+	one := sinktest.Imported{Labels: []string{"INBOX", "Label_1", "Label_2"}, Query: "internalDateSource=dateHeader&neverMarkSpam=true&uploadType=resumable", Size: len(text)}
 	if d := cmp.Diff([]sinktest.Imported{one, one}, g.Messages()); d != "" {
 		t.Error(d)
 	}
+	last := fmt.Sprintf("%d/%d", len(text)-1, len(text))
 	want := []string{
 		"GET /gmail/v1/users/me/labels ", "POST /gmail/v1/users/me/labels ",
-		"POST /upload/gmail/v1/users/me/messages/import ", "POST /upload/gmail/v1/users/me/messages/import ",
+		"POST /upload/gmail/v1/users/me/messages/import ", "PUT /up/0 bytes 0-" + last, "POST /upload/gmail/v1/users/me/messages/import ", "PUT /up/1 bytes 0-" + last,
 	}
 	if d := cmp.Diff(want, g.Requests()); d != "" {
 		t.Error(d)
@@ -78,10 +82,10 @@ func mebibytes(n, more int) string {
 	return "X: y\r\n\r\n" + s[:n<<20+more-8]
 }
 
-// A large message goes in pieces. Whatever answer is lost on the way, the message is there once.
+// A large message goes in pieces. Whatever answer is lost on the way, of whatever size it is, the message is there once.
 func TestGmailPieces(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{1<<20 - 1, 1 << 20, 1<<20 + 1, 2 << 20, 2<<20 + 12345} {
+	for _, size := range []int{100, 1<<20 - 1, 1 << 20, 1<<20 + 1, 2 << 20, 2<<20 + 12345} {
 		message := mebibytes(0, size)
 		requests := 0
 		for lost := -1; lost < max(requests, 1); lost++ {
@@ -121,6 +125,7 @@ func TestGmailRefusals(t *testing.T) {
 	}{
 		{"not a message", 400, sinktest.GmailError(400, "invalidArgument", "Invalid From header"), "final", "Invalid From header"},
 		{"too large", 413, sinktest.GmailError(413, "uploadTooLarge", "too large"), "final", "too large"},
+		{"switched off", 400, sinktest.GmailError(400, "failedPrecondition", "Mail service not enabled"), "temporary", "not enabled"},
 		{"too many requests", 429, sinktest.GmailError(429, "rateLimitExceeded", "slow down"), "temporary", "rateLimitExceeded"},
 		{"over the quota", 403, sinktest.GmailError(403, "userRateLimitExceeded", "slow down"), "temporary", "userRateLimitExceeded"},
 		{"wrong scopes", 403, sinktest.GmailError(403, "insufficientPermissions", "no"), "temporary", "gmail.insert and gmail.labels"},
@@ -131,7 +136,12 @@ func TestGmailRefusals(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			g, s := startGmail(t, sink.GmailOptions{})
-			g.Fault = func(*http.Request) (int, string, bool) { return test.status, test.body, false }
+			g.Fault = func(r *http.Request) (int, string, bool) {
+				if test.status == 200 && r.Method == "POST" { // the upload begins well
+					return 0, "", false
+				}
+				return test.status, test.body, false
+			}
 			err := sinktest.Deliver(t.Context(), s, "a", text)
 			if kindOf(err) != test.want || err == nil || !strings.Contains(err.Error(), test.detail) {
 				t.Errorf("got %v, want %s with %q", err, test.want, test.detail)
@@ -167,6 +177,91 @@ func TestGmailToken(t *testing.T) {
 	if err := sinktest.Deliver(t.Context(), s, "a", text); kindOf(err) != "temporary" || !strings.Contains(err.Error(), "sign in again") {
 		t.Errorf("without a token: %v", err)
 	}
+}
+
+// A label that was deleted in Gmail is made again, and no message is given up for it.
+func TestGmailLabelGone(t *testing.T) {
+	t.Parallel()
+	g, s := startGmail(t, sink.GmailOptions{Labels: []string{"Old Mail"}})
+	gone := false
+	g.Fault = func(r *http.Request) (int, string, bool) {
+		if gone && r.Method == "POST" && strings.HasPrefix(r.URL.Path, "/upload/") {
+			gone = false
+			return 400, sinktest.GmailError(400, "invalidArgument", "Invalid label: Label_1"), false
+		}
+		return 0, "", false
+	}
+	for _, want := range []string{"delivered", "temporary", "delivered"} {
+		if err := sinktest.Deliver(t.Context(), s, "a", text); kindOf(err) != want {
+			t.Errorf("%v, want it %s", err, want)
+		}
+		gone = want == "delivered" && len(g.Messages()) == 1
+	}
+	lookups := 0
+	for _, r := range g.Requests() {
+		if strings.HasPrefix(r, "GET ") {
+			lookups++
+		}
+	}
+	if lookups != 2 {
+		t.Errorf("labels were looked up %d times, want 2", lookups)
+	}
+}
+
+// Without a network for a while an upload is taken up again later and later, then given up.
+func TestGmailWaits(t *testing.T) {
+	t.Parallel()
+	g, s := startGmail(t, sink.GmailOptions{})
+	g.Fault = func(r *http.Request) (int, string, bool) { return 503, "", r.Method == "POST" }
+	if err := sinktest.Deliver(t.Context(), s, "a", text); kindOf(err) != "temporary" {
+		t.Errorf("an upload that cannot begin: %v", err)
+	}
+	var waits []time.Duration
+	slow, err := sink.NewGmail(sink.GmailOptions{
+		User: "bob@gmail.com", Token: func(context.Context) (string, error) { return "good", nil },
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Method == "PUT" {
+				return nil, errors.New("no route to host")
+			}
+			header := http.Header{"Location": {sink.GmailAddress + "/up/1"}}
+			return &http.Response{StatusCode: 200, Header: header, Body: http.NoBody}, nil
+		}),
+		Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d/time.Second); return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sinktest.Deliver(t.Context(), slow, "a", text); kindOf(err) != "temporary" {
+		t.Errorf("without a network: %v", err)
+	}
+	if d := cmp.Diff([]time.Duration{2, 4, 8, 16, 32}, waits); d != "" {
+		t.Error(d)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// An API that says nothing does not hold a run up for ever.
+func TestGmailSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := sink.NewGmail(sink.GmailOptions{
+			User: "bob@gmail.com", Token: func(context.Context) (string, error) { return "good", nil },
+			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := sinktest.Deliver(t.Context(), s, "a", text); kindOf(err) != "temporary" || time.Since(start) != 5*time.Minute {
+			t.Errorf("%v after %v, want it to be temporary after 5 minutes", err, time.Since(start))
+		}
+	})
 }
 
 // A server that lies about an upload gets neither our token elsewhere nor an endless dialogue.

@@ -1,28 +1,26 @@
 package sink
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // gmailPiece is how much of a message goes in one request. The API wants multiples of 256 KiB.
 const gmailPiece = 1 << 20
 
-// maxResume is how often one message's upload is taken up again after a failure.
-const maxResume = 3
+// maxResume is how often one message's upload is taken up again after a failure: after 2, 4, 8 seconds, and so on.
+const maxResume = 5
 
-// A gmailDelivery is an upload. A message of at most gmailPiece goes in one request; a larger one goes in pieces, and a
-// piece whose answer was lost is asked after.
+// A gmailDelivery is an upload, which is begun and then sent in pieces, mostly in one. Whatever answer is lost, the upload
+// can be asked after: a message that went with its labels in one request could not.
 type gmailDelivery struct {
 	sink   *Gmail
 	ctx    context.Context // of Begin
@@ -75,7 +73,9 @@ func (d *gmailDelivery) Commit(ctx context.Context) error {
 		return temporary(err)
 	}
 	if d.upload == "" {
-		return d.whole(ctx)
+		if err := d.begin(ctx); err != nil {
+			return err
+		}
 	}
 	return d.piece(ctx, d.sent+int64(len(d.held)))
 }
@@ -85,51 +85,25 @@ func (d *gmailDelivery) Abort() {
 	d.ended, d.held = true, nil
 }
 
-// address is where an upload of the kind begins.
-func (d *gmailDelivery) address(kind string) string {
-	q := url.Values{"uploadType": {kind}, "internalDateSource": {"dateHeader"}}
+// address is where an upload begins.
+func (d *gmailDelivery) address() string {
+	q := url.Values{"uploadType": {"resumable"}, "internalDateSource": {"dateHeader"}}
 	q.Set("neverMarkSpam", strconv.FormatBool(!d.sink.opt.MarkSpam))
 	return d.sink.opt.Address + "/upload/gmail/v1/users/me/messages/import?" + q.Encode()
 }
 
-func (d *gmailDelivery) metadata() ([]byte, error) {
-	return json.Marshal(struct {
-		LabelIDs []string `json:"labelIds"`
-	}{d.labels})
-}
-
-// whole sends labels and message in one request.
-func (d *gmailDelivery) whole(ctx context.Context) error {
-	metadata, err := d.metadata()
-	if err != nil {
-		return err
+// refused types an answer that says no. Perhaps a label is gone: the next message looks them up again.
+func (d *gmailDelivery) refused(answer gmailAnswer) error {
+	if answer.status == http.StatusBadRequest {
+		d.sink.forgetLabels()
 	}
-	var body bytes.Buffer
-	body.Grow(len(d.held) + len(metadata) + 512)
-	parts := multipart.NewWriter(&body) // a buffer takes all
-	for _, part := range []struct {
-		kind string
-		text []byte
-	}{{"application/json; charset=UTF-8", metadata}, {"message/rfc822", d.held}} {
-		w, err := parts.CreatePart(textproto.MIMEHeader{"Content-Type": {part.kind}})
-		if err != nil {
-			return err
-		}
-		_, _ = w.Write(part.text)
-	}
-	_ = parts.Close()
-	header := http.Header{"Content-Type": {"multipart/related; boundary=" + parts.Boundary()}}
-	answer, err := d.sink.do(ctx, http.MethodPost, d.address("multipart"), header, body.Bytes())
-	if err != nil {
-		return err
-	}
-	return d.verdict(answer)
+	return d.sink.fault(answer)
 }
 
 // verdict returns nil if the API says that the message is in the mailbox.
 func (d *gmailDelivery) verdict(answer gmailAnswer) error {
 	if answer.status != http.StatusOK && answer.status != http.StatusCreated {
-		return d.sink.fault(answer)
+		return d.refused(answer)
 	}
 	var made struct {
 		ID string `json:"id"`
@@ -155,17 +129,19 @@ func (d *gmailDelivery) more(ctx context.Context) error {
 
 // begin asks for the address of a new upload.
 func (d *gmailDelivery) begin(ctx context.Context) error {
-	metadata, err := d.metadata()
+	metadata, err := json.Marshal(struct {
+		LabelIDs []string `json:"labelIds"`
+	}{d.labels})
 	if err != nil {
 		return err
 	}
 	header := http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "X-Upload-Content-Type": {"message/rfc822"}}
-	answer, err := d.sink.do(ctx, http.MethodPost, d.address("resumable"), header, metadata)
+	answer, err := d.sink.do(ctx, http.MethodPost, d.address(), header, metadata)
 	if err != nil {
 		return err
 	}
 	if answer.status != http.StatusOK {
-		return d.sink.fault(answer)
+		return d.refused(answer)
 	}
 	base, err := url.Parse(d.sink.opt.Address)
 	if err != nil {
@@ -185,16 +161,17 @@ func (d *gmailDelivery) piece(ctx context.Context, total int64) error {
 	if total >= 0 {
 		size = strconv.FormatInt(total, 10)
 	}
-	for {
-		content := fmt.Sprintf("bytes %d-%d/%s", d.sent, d.sent+int64(len(d.held))-1, size)
-		if len(d.held) == 0 {
-			content = "bytes */" + size // only asks how far the upload has come
+	for asking := false; ; {
+		content, body := fmt.Sprintf("bytes %d-%d/%s", d.sent, d.sent+int64(len(d.held))-1, size), d.held
+		if asking || len(d.held) == 0 {
+			content, body = "bytes */"+size, nil
 		}
-		answer, err := d.sink.do(ctx, http.MethodPut, d.upload, http.Header{"Content-Range": {content}}, d.held)
+		answer, err := d.sink.do(ctx, http.MethodPut, d.upload, http.Header{"Content-Range": {content}}, body)
 		if err == nil && answer.status < http.StatusInternalServerError {
 			if done, err := d.taken(answer, total); done || err != nil {
 				return err
 			}
+			asking = false
 			continue
 		}
 		if ctx.Err() != nil || d.resumed >= maxResume {
@@ -205,13 +182,10 @@ func (d *gmailDelivery) piece(ctx context.Context, total int64) error {
 		}
 		// Nobody knows what of it arrived: ask.
 		d.resumed++
-		answer, err = d.sink.do(ctx, http.MethodPut, d.upload, http.Header{"Content-Range": {"bytes */" + size}}, nil)
-		if err != nil {
-			return err
+		if err := d.sink.opt.Wait(ctx, time.Second<<d.resumed); err != nil {
+			return temporary(err)
 		}
-		if done, err := d.taken(answer, total); done || err != nil {
-			return err
-		}
+		asking = true
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,9 +15,9 @@ import (
 	"sync"
 )
 
-// A Gmail is a double of the part of the Gmail API that the sink uses, made after its documentation: labels, uploads in
-// one request and uploads in pieces with their rules on sizes and ranges. The real one was not asked. It is an http.Handler
-// of one mailbox and may be used concurrently; its fields are set before.
+// A Gmail is a double of the part of the Gmail API that the sink uses, made after its documentation: labels, and uploads in
+// pieces with their rules on sizes and ranges. The real one was not asked. It is an http.Handler of one mailbox and may be
+// used concurrently; its fields are set before.
 type Gmail struct {
 	// Dir is where messages go, each in a file that begins with "done.".
 	Dir string
@@ -113,8 +111,6 @@ func (g *Gmail) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 		g.Labels[in.Name] = fmt.Sprint("Label_", len(g.Labels)+1)
 		_ = json.NewEncoder(w).Encode(map[string]string{"id": g.Labels[in.Name], "name": in.Name})
-	case r.URL.Path == "/upload/gmail/v1/users/me/messages/import" && r.URL.Query().Get("uploadType") == "multipart":
-		g.whole(w, r, body)
 	case r.URL.Path == "/upload/gmail/v1/users/me/messages/import" && r.URL.Query().Get("uploadType") == "resumable":
 		g.begin(w, r, body)
 	case r.Method == "PUT" && strings.HasPrefix(r.URL.Path, "/up/"):
@@ -150,26 +146,6 @@ func metadata(text []byte) []string {
 	var in struct{ LabelIDs []string }
 	_ = json.Unmarshal(text, &in)
 	return in.LabelIDs
-}
-
-func (g *Gmail) whole(w http.ResponseWriter, r *http.Request, body []byte) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	if err != nil || kind != "multipart/related" {
-		g.refuse(w, 400, "badContent", "not multipart/related")
-		return
-	}
-	var texts [][]byte
-	for _, want := range []string{"application/json", "message/rfc822"} {
-		p, err := parts.NextRawPart()
-		if err != nil || !strings.HasPrefix(p.Header.Get("Content-Type"), want) {
-			g.refuse(w, 400, "badContent", "a part is missing: "+want)
-			return
-		}
-		text, _ := io.ReadAll(p)
-		texts = append(texts, text)
-	}
-	g.take(w, metadata(texts[0]), r.URL.RawQuery, texts[1])
 }
 
 func (g *Gmail) begin(w http.ResponseWriter, r *http.Request, body []byte) {
