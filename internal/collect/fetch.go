@@ -17,6 +17,10 @@ const (
 	tellEvery = 64 << 10
 	// maxWaste is how much of a message is read and thrown away to go on with the session, when it cannot be delivered.
 	maxWaste = 8 << 20
+	// maxTogether and maxTogetherOctets bound the messages that share a commit of the journal, and so what is fetched again
+	// after a crash.
+	maxTogether       = 16
+	maxTogetherOctets = 1 << 20
 )
 
 // errEmpty: the server sent nothing for a message that has octets.
@@ -34,15 +38,24 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 	}
 	r.p.session.Prepare(ctx, OpRetrieve, remotes)
 	buf := make([]byte, copyBuffer)
+	tried, begun := 0, 0 // of items
+	defer func() {
+		for _, it := range items[tried:max(tried, begun)] {
+			r.unbegin(it)
+		}
+	}()
 	for _, it := range items {
 		if ctx.Err() != nil {
 			return context.Cause(ctx), true
 		}
-		r.begin(it)
-		// One commit for two things: the message before is settled, this one is being tried.
-		if err := r.save(ctx, change{}); err != nil {
-			return err, true
+		if tried == begun {
+			begun += r.beginTogether(items[tried:])
+			// One commit for two things: the messages before are settled, these are being tried.
+			if err := r.save(ctx, change{}); err != nil {
+				return err, true
+			}
 		}
+		tried++
 		err := r.fetch(ctx, it, buf)
 		r.tellRest()
 		var of *MessageError
@@ -62,6 +75,31 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 		}
 	}
 	return nil, false
+}
+
+// beginTogether begins the first of items, and returns how many. They are more than one only if all sinks know what they
+// have, so that what a crash leaves unsettled is not there twice, and if none was tried before: one that kills the process
+// is alone the next time, and the others are not counted again.
+func (r *run) beginTogether(items []*item) (n int) {
+	together := maxTogether
+	for _, s := range r.account.Sinks {
+		if !s.Safe() {
+			together = 1
+		}
+	}
+	octets := int64(0)
+	for _, it := range items[:min(together, len(items))] {
+		fresh := it.entry != nil && it.entry.attempts == 0
+		if octets += it.Size; n > 0 && (!fresh || octets > maxTogetherOctets) {
+			break
+		}
+		r.begin(it)
+		n++
+		if !fresh {
+			break
+		}
+	}
+	return n
 }
 
 // begin notes the attempt ahead, so that a message that kills the whole process is counted, too.
