@@ -17,7 +17,8 @@ type GuardOptions struct {
 	// Remember is how long a verified password is remembered, so that clients that poll do not cost a hash each time.
 	// Zero means 10 minutes; negative means never. A password that is changed counts at once all the same.
 	Remember time.Duration
-	// Remembered is how many verified passwords are remembered at most, and as many wrong ones. Zero means 65536.
+	// Remembered is how many verified passwords are remembered at most; each takes some 70 octets. Only those who know a
+	// password can fill that. Zero means 1,048,576. Of wrong ones, which strangers can fill, it is at most 65,536.
 	Remembered int
 	// SecretOnly refuses a password in the clear for an account whose secret is kept for APOP and CRAM-MD5, with TLS or
 	// without: what proves knowledge without showing it shall not be shown another time (RFC 1939 §13).
@@ -53,7 +54,7 @@ func NewGuard(dir *SQLDirectory, opt GuardOptions) *Guard {
 		opt.Remember = 10 * time.Minute
 	}
 	if opt.Remembered <= 0 {
-		opt.Remembered = 1 << 16
+		opt.Remembered = 1 << 20
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

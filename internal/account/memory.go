@@ -35,9 +35,12 @@ func newMemory(ttl time.Duration, entries int) *memory {
 	_, _ = rand.Read(m.key[:]) // does not fail
 	m.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, m.key[:])} }
 	m.good = verdicts{ttl: ttl, until: newLRU[digest, time.Duration](entries)}
-	m.bad = verdicts{ttl: wrongRemembered, until: newLRU[digest, time.Duration](entries)}
+	m.bad = verdicts{ttl: wrongRemembered, until: newLRU[digest, time.Duration](min(entries, maxWrong))}
 	return m
 }
+
+// maxWrong is how many wrong passwords are remembered at most.
+const maxWrong = 1 << 16
 
 // wrongRemembered is how long a wrong password is remembered for the address that tried it. A client that was not told
 // the new password fails once in this time, which the throttle forgives.

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"encoding/binary"
 	"strconv"
 	"testing"
 	"time"
@@ -65,5 +66,20 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if g, b := len(m.good.until.slots), len(m.bad.until.slots); g > 51 || b > 51 {
 		t.Errorf("%d good and %d bad ones, want 50", g-1, b-1)
+	}
+}
+
+// What strangers can fill is bounded more tightly than what takes a right password.
+func TestMemoryBounds(t *testing.T) {
+	t.Parallel()
+	m := newMemory(time.Minute, 1<<17)
+	for i := range uint64(1<<17 + 10) {
+		var d digest
+		binary.BigEndian.PutUint64(d[:], i)
+		m.good.remember(0, d)
+		m.bad.remember(0, d)
+	}
+	if good, bad := m.good.until.len(), m.bad.until.len(); good != 1<<17 || bad != maxWrong {
+		t.Errorf("%d verified and %d wrong passwords are remembered, want %d and %d", good, bad, 1<<17, maxWrong)
 	}
 }
