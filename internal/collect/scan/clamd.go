@@ -51,7 +51,10 @@ func (c *Clamd) Scan(ctx context.Context, message io.Reader) (virus string, err 
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	sent := c.send(conn, message)
+	sent, err := c.send(conn, message)
+	if err != nil {
+		return "", err // of the message: clamd waits for the rest of it in vain
+	}
 	// clamd answers, and hangs up, in the middle of a message that is too large for it.
 	reply, err := io.ReadAll(io.LimitReader(conn, maxClamdReply))
 	switch {
@@ -62,7 +65,11 @@ func (c *Clamd) Scan(ctx context.Context, message io.Reader) (virus string, err 
 	case len(reply) == 0 && err != nil:
 		return "", err
 	}
-	return c.read(string(bytes.TrimRight(reply, "\x00\n")))
+	virus, err = c.read(string(bytes.TrimRight(reply, "\x00\n")))
+	if virus == "" && err == nil && sent != nil {
+		return "", sent // nothing was found in what it has seen, which is not all
+	}
+	return virus, err
 }
 
 // read understands an answer: "stream: OK", "stream: NAME FOUND" or "... ERROR".
@@ -79,9 +86,10 @@ func (c *Clamd) read(reply string) (virus string, err error) {
 	return "", fmt.Errorf("it answered %q", word(reply))
 }
 
-func (c *Clamd) send(conn net.Conn, message io.Reader) error {
+// send sends the message. sent is what is wrong with the connection, err with the message.
+func (c *Clamd) send(conn net.Conn, message io.Reader) (sent, err error) {
 	if _, err := io.WriteString(conn, "zINSTREAM\x00"); err != nil {
-		return err
+		return err, nil
 	}
 	buf := make([]byte, 4+clamdChunk)
 	for {
@@ -89,15 +97,15 @@ func (c *Clamd) send(conn net.Conn, message io.Reader) error {
 		if n > 0 {
 			binary.BigEndian.PutUint32(buf, uint32(n)) // n is at most clamdChunk
 			if _, err := conn.Write(buf[:4+n]); err != nil {
-				return err
+				return err, nil
 			}
 		}
 		if errors.Is(err, io.EOF) {
 			_, err := conn.Write([]byte{0, 0, 0, 0})
-			return err
+			return err, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

@@ -33,8 +33,13 @@ type RspamdOptions struct {
 	Timeout time.Duration
 }
 
-// maxRspamdReply bounds its answer, in octets.
-const maxRspamdReply = 1 << 20
+const (
+	// maxRspamdReply bounds its answer, in octets.
+	maxRspamdReply = 1 << 20
+	// maxField and maxRecipients bound what it is told of the envelope.
+	maxField      = 512
+	maxRecipients = 100
+)
 
 // NewRspamd checks the options. It does not connect.
 func NewRspamd(opt RspamdOptions) (*Rspamd, error) {
@@ -42,7 +47,8 @@ func NewRspamd(opt RspamdOptions) (*Rspamd, error) {
 	if r.timeout <= 0 {
 		r.timeout = 2 * time.Minute
 	}
-	transport := &http.Transport{Proxy: nil, DisableCompression: true, MaxIdleConns: 8, IdleConnTimeout: 30 * time.Second}
+	// A connection for each message: one that rspamd closes while it waits would look like an rspamd that is away.
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	if path, ok := strings.CutPrefix(r.address, "unix:"); ok && path != "" {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
@@ -58,7 +64,7 @@ func NewRspamd(opt RspamdOptions) (*Rspamd, error) {
 	return r, nil
 }
 
-// Close gives up idle connections.
+// Close ends what is left of connections.
 func (r *Rspamd) Close() { r.client.CloseIdleConnections() }
 
 // A Spam is what rspamd thinks of a message.
@@ -83,14 +89,14 @@ func (r *Rspamd) Scan(ctx context.Context, letter collect.Letter, message *io.Se
 		req.Body = http.NoBody
 	}
 	envelope := func(name, value string) {
-		if value != "" && !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
-			req.Header.Set(name, value)
+		if value != "" && len(value) <= maxField && !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
+			req.Header.Add(name, value)
 		}
 	}
 	envelope("From", letter.Sender)
 	envelope("Queue-Id", letter.Key)
-	for _, to := range letter.Recipients {
-		req.Header.Add("Rcpt", to)
+	for _, to := range letter.Recipients[:min(len(letter.Recipients), maxRecipients)] {
+		envelope("Rcpt", to)
 	}
 	if r.password != nil {
 		password, err := r.password(ctx)

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -188,7 +189,7 @@ func TestRspamdAnswers(t *testing.T) {
 		{413, "", scan.ErrTooLarge},
 	} {
 		status, body = test.status, test.body
-		s, err := r.Scan(t.Context(), collect.Letter{Key: "k", Sender: "a\r\nb", Recipients: []string{"bob@example.org"}}, section(clean))
+		s, err := r.Scan(t.Context(), collect.Letter{Key: "k", Sender: "a\r\nb", Recipients: append([]string{"bob@example.org", "x\r\ny"}, strings.Split(strings.Repeat("z@example.org ", 5000), " ")...)}, section(clean))
 		switch {
 		case test.want == nil && (err != nil || s.Action != "no action" || s.Score != 1):
 			t.Errorf("%d %.30q: %+v %v", test.status, test.body, s, err)
@@ -196,7 +197,7 @@ func TestRspamdAnswers(t *testing.T) {
 			t.Errorf("%d %.30q: %+v %v, want %v", test.status, test.body, s, err, test.want)
 		}
 	}
-	if got.Get("Password") != "secret" || got.Get("From") != "" || got.Get("Rcpt") != "bob@example.org" || length != int64(len(clean)) {
+	if got.Get("Password") != "secret" || got.Get("From") != "" || got.Get("Rcpt") != "bob@example.org" || len(got["Rcpt"]) != 99 || length != int64(len(clean)) {
 		t.Errorf("asked with %v and %d octets", got, length)
 	}
 }
@@ -226,6 +227,46 @@ func TestScannerAway(t *testing.T) {
 	if _, err := p.Scan(ctx, collect.Letter{}, section(clean)); err == nil {
 		t.Error("a cancelled scan let the message pass")
 	}
+}
+
+// A message that cannot be read to its end is not waited for, and what clamd thinks of a part of it is not its word.
+func TestClamdPart(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the disk is broken")
+	c := scan.Clamd{Network: "tcp", Address: clamd(t, "stream: OK\x00")}
+	if virus, err := c.Scan(t.Context(), io.MultiReader(strings.NewReader(clean), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+		t.Errorf("a broken disk: %q %v", virus, err)
+	}
+	for answer, want := range map[string]string{"stream: OK\x00": "", "stream: Eicar FOUND\x00": "Eicar"} {
+		ours, theirs := net.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.ReadFull(theirs, make([]byte, 20))
+			_, _ = io.WriteString(theirs, answer)
+			_ = theirs.Close()
+		}()
+		c := scan.Clamd{Dial: func(context.Context) (net.Conn, error) { return &deaf{ours, 2}, nil }}
+		virus, err := c.Scan(t.Context(), strings.NewReader(clean))
+		if virus != want || (err == nil) != (want != "") {
+			t.Errorf("%q in the middle: %q %v", answer, virus, err)
+		}
+		<-done
+	}
+}
+
+// A deaf connection takes so many writes, the last not all of it.
+type deaf struct {
+	net.Conn
+	left int
+}
+
+func (d *deaf) Write(p []byte) (int, error) {
+	if d.left--; d.left > 0 {
+		return d.Conn.Write(p)
+	}
+	n, _ := d.Conn.Write(p[:min(len(p), 10)])
+	return n, errors.New("deaf")
 }
 
 // A scanner that stalls does not hold a run up for ever.

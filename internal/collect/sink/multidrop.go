@@ -106,6 +106,9 @@ func (m *Multidrop) route(ctx context.Context, letter collect.Letter) ([]collect
 	if len(recipients) == 0 {
 		recipients = e.recipients
 	}
+	if len(recipients) > maxRecipients {
+		return rest, nil
+	}
 	var to []collect.Sink
 	for _, address := range recipients {
 		s, err := m.opt.Route(ctx, strings.TrimPrefix(address, m.opt.Prefix))
@@ -118,7 +121,7 @@ func (m *Multidrop) route(ctx context.Context, letter collect.Letter) ([]collect
 			to = append(to, s)
 		}
 	}
-	if len(to) == 0 || len(recipients) > maxRecipients {
+	if len(to) == 0 {
 		return rest, nil
 	}
 	return to, nil
@@ -187,19 +190,16 @@ func fields(header []byte) func(yield func(name, value string) bool) {
 }
 
 // addressesIn returns the addresses of a field: a list with commas, with or without <>, or what is behind "for" in a
-// Received field (RFC 5321 §4.4).
+// Received field (RFC 5321 §4.4). Of too many it returns the first ones, too many still.
 func addressesIn(name, value string) []string {
 	if strings.EqualFold(name, "Received") {
-		value, _, _ = strings.Cut(value, ";")
-		words := strings.Fields(value)
-		i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, "for") })
-		if i < 0 || i+1 == len(words) {
-			return nil
-		}
-		value = words[i+1]
+		value = receivedFor(value)
 	}
 	var all []string
-	for _, a := range strings.Split(value, ",") {
+	for a := range strings.SplitSeq(value, ",") {
+		if len(all) > maxRecipients {
+			break
+		}
 		a = strings.TrimSpace(a)
 		if i := strings.LastIndexByte(a, '<'); i >= 0 {
 			a, _, _ = strings.Cut(a[i+1:], ">")
@@ -209,6 +209,37 @@ func addressesIn(name, value string) []string {
 		}
 	}
 	return all
+}
+
+// receivedFor returns the address behind "for". What stands before "by", and in parentheses, is what the other side calls
+// itself: it may say "for" as well.
+func receivedFor(value string) string {
+	var plain strings.Builder
+	depth := 0
+	for _, c := range value {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+			plain.WriteByte(' ')
+		case depth == 0:
+			plain.WriteRune(c)
+		}
+	}
+	clauses, _, _ := strings.Cut(plain.String(), ";")
+	words := strings.Fields(clauses)
+	for _, want := range []string{"by", "for"} {
+		i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, want) })
+		if i < 0 {
+			return ""
+		}
+		words = words[i+1:]
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
 }
 
 // A share is the delivery to one of the recipients.

@@ -138,13 +138,20 @@ func TestMultidrop(t *testing.T) {
 			nil,
 			all{"bob": 1},
 		},
-		"what the source knows":   {"", 0, "", "X-Original-To: alice@example.org", []string{"bob@example.org"}, all{"bob": 1}},
-		"it knows better":         {"X-Original-To", 0, "", "X-Original-To: alice@example.org", []string{"bob@example.org"}, all{"bob": 1}},
-		"was here before":         {"X-Original-To", 0, "", "X-Loop: isp@here.example\r\nX-Original-To: alice@example.org", nil, all{"rest": 1}},
-		"was at another's":        {"X-Original-To", 0, "", "X-Loop: isp@there.example\r\nX-Original-To: alice@example.org", nil, all{"alice": 1}},
-		"went round in circles":   {"X-Original-To", 0, "", strings.Repeat("Received: by x; y\r\n", 101) + "X-Original-To: alice@example.org", nil, all{"rest": 1}},
-		"too many":                {"Envelope-To", 0, "", "Envelope-To: alice@example.org" + many(101), nil, all{"rest": 1}},
-		"in the body is no field": {"X-Original-To", 0, "", "Subject: x\r\n\r\nX-Original-To: alice@example.org", nil, all{"rest": 1}},
+		"Received by words of the sender": {
+			"Received", 0, "",
+			"Received: from for <alice@example.org> (for <alice@example.org>; x (y)) by isp.example\r\n\twith ESMTP (for <alice@example.org>) for <bob@example.org>; Sun, 22 Nov 2026 12:00:00 +0000",
+			nil,
+			all{"bob": 1},
+		},
+		"Received with no for but the sender's": {"Received", 0, "", "Received: from for <alice@example.org> by isp.example; x", nil, all{"rest": 1}},
+		"what the source knows":                 {"", 0, "", "X-Original-To: alice@example.org", []string{"bob@example.org"}, all{"bob": 1}},
+		"it knows better":                       {"X-Original-To", 0, "", "X-Original-To: alice@example.org", []string{"bob@example.org"}, all{"bob": 1}},
+		"was here before":                       {"X-Original-To", 0, "", "X-Loop: isp@here.example\r\nX-Original-To: alice@example.org", nil, all{"rest": 1}},
+		"was at another's":                      {"X-Original-To", 0, "", "X-Loop: isp@there.example\r\nX-Original-To: alice@example.org", nil, all{"alice": 1}},
+		"went round in circles":                 {"X-Original-To", 0, "", strings.Repeat("Received: by x; y\r\n", 101) + "X-Original-To: alice@example.org", nil, all{"rest": 1}},
+		"too many":                              {"Envelope-To", 0, "", "Envelope-To: alice@example.org" + many(101), nil, all{"rest": 1}},
+		"in the body is no field":               {"X-Original-To", 0, "", "Subject: x\r\n\r\nX-Original-To: alice@example.org", nil, all{"rest": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +210,33 @@ func TestMultidropOneFails(t *testing.T) {
 	texts, err := readFiles(mailfile.Maildir, "alice")(o.dir)
 	if err != nil || !cmp.Equal(texts, []string{"X-Loop: isp@here.example\r\n" + message}) {
 		t.Errorf("alice has %q, %v", texts, err)
+	}
+}
+
+// A header full of addresses costs neither time nor look-ups.
+func TestMultidropTooMany(t *testing.T) {
+	t.Parallel()
+	o := &office{dir: t.TempDir()}
+	rest, err := o.sink("rest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := sink.NewMultidrop(sink.MultidropOptions{
+		Name: "isp", Header: "Envelope-To", Rest: rest, Loop: "isp@here.example",
+		Route: func(_ context.Context, address string) (collect.Sink, error) {
+			t.Errorf("%s was looked up", address)
+			return nil, sink.ErrNoRoute
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := "Envelope-To: x@example.org" + many(10_000) + "\r\n\r\ntext\r\n"
+	if err := deliver(t.Context(), m, letter("a", message), message); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]int{"rest": 1}, o.who(t)); d != "" {
+		t.Error(d)
 	}
 }
 
