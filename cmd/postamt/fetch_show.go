@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/postamt/postamt/internal/collect"
+	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/office"
 	"github.com/postamt/postamt/internal/terminal"
 	"github.com/postamt/postamt/pop3/pop3client"
@@ -154,6 +155,9 @@ func explainFetch(err error) string {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, name := errors.AsType[x509.HostnameError](err)
 	pin, wrongKey := errors.AsType[*pop3client.PinError](err)
+	if sink, ok := errors.AsType[*collect.SinkError](err); ok && (unknown || wrongKey) {
+		return explainSink(sink, pin)
+	}
 	switch {
 	case errors.Is(err, collect.ErrLocked):
 		return "is being fetched already, by the daemon or another postamt fetch"
@@ -165,6 +169,18 @@ func explainFetch(err error) string {
 		return fmt.Sprintf(`%s; if the new key is right, put "%s" into pins, or with trust = "first-use" remove the remembered one from the folder fetch`, plainly(err.Error()), pin.Got)
 	}
 	return plainly(err.Error())
+}
+
+// explainSink says what to do about a destination whose server is not trusted; pin is the key it has, if only that is wrong.
+func explainSink(err *collect.SinkError, pin *pop3client.PinError) string {
+	kind, _, _ := strings.Cut(err.Sink, ":")
+	if kind == config.ToSMTPS {
+		kind = config.ToSMTP
+	}
+	if pin != nil {
+		return fmt.Sprintf(`%s; if the new key is right, put "%s" into %s_pins`, plainly(err.Error()), pin.Got, kind)
+	}
+	return fmt.Sprintf("%s; if the server is its own authority, name that with %s_ca, or its key with %[2]s_pins", plainly(err.Error()), kind)
 }
 
 func plainLine(s string) string { return terminal.Printable(strings.ReplaceAll(s, "\n", "; ")) }

@@ -146,12 +146,23 @@ func (f *fanOut) result() (done []string, err error) {
 	return done, errors.Join(errs...)
 }
 
-// lasting reports whether one of the sinks has said its final word.
+// lasting reports whether one of the sinks has said its final word on the message.
 func (f *fanOut) lasting() bool {
 	return slices.ContainsFunc(f.targets, func(t *target) bool {
 		var temporary *TemporaryError
-		return t.err != nil && !errors.As(t.err, &temporary)
+		return t.err != nil && !errors.As(t.err, &temporary) && !t.closed()
 	})
+}
+
+// closed reports whether the sink takes nothing until a person does something.
+func (t *target) closed() bool { return t.err != nil && Classify(t.err) == Permanent }
+
+// closed returns what such a sink says, nil if there is none.
+func (f *fanOut) closed() error {
+	if i := slices.IndexFunc(f.targets, (*target).closed); i >= 0 {
+		return &SinkError{Sink: f.targets[i].sink.Name(), Err: f.targets[i].err}
+	}
+	return nil
 }
 
 // A meter counts what is read, slows it down and reports it.

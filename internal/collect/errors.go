@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -68,7 +69,13 @@ type SinkError struct {
 	Err  error
 }
 
-func (e *SinkError) Error() string { return e.Sink + ": " + e.Err.Error() }
+func (e *SinkError) Error() string {
+	text := e.Err.Error()
+	if strings.HasPrefix(text, e.Sink+": ") {
+		return text
+	}
+	return e.Sink + ": " + text
+}
 
 // Unwrap returns the cause.
 func (e *SinkError) Unwrap() error { return e.Err }

@@ -70,6 +70,9 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 			return err, true
 		}
 		r.fail(it, of.Err)
+		if r.closed != nil {
+			return r.closed, false
+		}
 		if r.failing >= maxFailing {
 			return &TemporaryError{fmt.Errorf("gave up after %d messages in a row: %w", r.failing, of.Err)}, false
 		}
@@ -313,6 +316,7 @@ func (r *run) deliver(ctx context.Context, it *item, sinks []Sink, letter Letter
 			r.unbegin(it) // a sink that is down says nothing about the message
 			r.failing++
 		}
+		r.closed = f.closed()
 		return &MessageError{it.Num, refusal}
 	}
 	r.failing = 0

@@ -317,6 +317,39 @@ func TestGivesUpWhenASinkIsDown(t *testing.T) {
 	}
 }
 
+// A sink that needs a person ends the run and is no message's fault: nothing is set aside, and all comes when it is mended.
+func TestSinkThatNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"begin", "commit"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			all := messages(5)
+			b := newBench(t, slices.Clone(all))
+			other := &shelf{name: "other", unsafe: true}
+			wrong := func(collect.Letter) error { return &collect.PermanentError{Err: errors.New("wrong certificate")} }
+			if kind == "begin" {
+				other.begin = wrong
+			} else {
+				other.commit = wrong
+			}
+			b.account.Sinks = append(b.account.Sinks, other)
+			b.account.Rules.Delete = true
+			for n := range 10 { // more often than MaxAttempts
+				rep, err := b.tryRun()
+				sink, _ := errors.AsType[*collect.SinkError](err)
+				if collect.Classify(err) != collect.Permanent || sink == nil || sink.Sink != "other" || b.box.retrieved != n+1 || len(rep.SetAside) != 0 {
+					t.Fatalf("run %d: %v after %d messages, %+v", n, err, b.box.retrieved, rep)
+				}
+			}
+			other.begin, other.commit = nil, nil
+			b.run()
+			b.wantUIDs()
+			wantBodies(t, other, all)
+			b.wantBodies(all)
+		})
+	}
+}
+
 func TestDedupeAcrossAccounts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, messages(3))

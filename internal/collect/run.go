@@ -91,6 +91,7 @@ type run struct {
 	untold      int64
 	forget      []string // entries that turned out to be others
 	failing     int      // messages in a row that sinks refused for the time being
+	closed      error    // what a sink says that takes nothing until a person does something
 	exposed     bool     // something was retrieved that no sink may have
 }
 

@@ -22,8 +22,9 @@ type Sink interface {
 type Delivery interface {
 	// Write takes octets with CRLF line ends.
 	io.Writer
-	// Commit returns nil only when the message is durable in the sink. A *TemporaryError: try again later. Any other
-	// error is the sink's final word on this message.
+	// Commit returns nil only when the message is durable in the sink. A *TemporaryError: try again later. A
+	// *PermanentError: the sink takes nothing until a person does something; the run ends with it, and the message is not
+	// to blame. Any other error is the sink's final word on this message. The same goes for Begin and Write.
 	Commit(ctx context.Context) error
 	// Abort gives the delivery up; nothing of it is left. After Commit it does nothing.
 	Abort()

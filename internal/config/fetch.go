@@ -52,7 +52,8 @@ type Fetch struct {
 	ClientCert string `toml:"client_cert" json:"client_cert"`
 	// Its private key.
 	ClientKey string `toml:"client_key" json:"client_key"`
-	// Way to the server: "socks5://[USER@]HOST:PORT" or "http://[USER@]HOST:PORT". Empty means directly.
+	// Way to the server that mail comes from: "socks5://[USER@]HOST:PORT" or "http://[USER@]HOST:PORT". Empty means directly.
+	// Destinations are always reached directly.
 	Proxy string `toml:"proxy" json:"proxy"`
 	// Ways to sign in that may be used: SASL mechanisms and "USER" (the best of them that the server offers is taken), or
 	// "APOP" alone. Empty means whatever the server offers that is safe on the connection.
@@ -141,4 +142,9 @@ type Fetch struct {
 	// What is done while a scanner is away, or with what is too large for it: "retry" (it stays where it is and is tried
 	// again) or "deliver" (with a field that says so).
 	ScanDown string `toml:"scan_down" json:"scan_down"`
+	// File of certificates (PEM) of authorities that imap:// and imaps:// destinations trust in place of the system's.
+	IMAPCA string `toml:"imap_ca" json:"imap_ca"`
+	// Public keys, written as pins are, of which the server of an imap:// or imaps:// destination must have one; nothing
+	// else counts then, for a self-signed certificate. With this or imap_ca, there is TLS also on this very machine.
+	IMAPPins []string `toml:"imap_pins" json:"imap_pins"`
 }

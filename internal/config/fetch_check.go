@@ -55,7 +55,7 @@ func (f *Fetch) check(p *problems, key string) {
 	f.checkTrust(p, key)
 	f.checkDestinations(p, key)
 	f.checkSame(p, key)
-	f.checkSMTP(p, key)
+	f.checkSinkTrust(p, key)
 	f.checkRules(p, key)
 	f.checkMultidrop(p, key)
 	f.checkScan(p, key)

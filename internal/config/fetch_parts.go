@@ -263,7 +263,7 @@ func (f *Fetch) resolve(base, home string) error {
 		to(&f.Quarantine[i], "quarantine", ToMaildir+":")
 		to(&f.Quarantine[i], "quarantine", ToMbox+":")
 	}
-	for key, p := range map[string]*string{"ca": &f.CA, "smtp_ca": &f.SMTPCA, "client_cert": &f.ClientCert, "client_key": &f.ClientKey} {
+	for key, p := range map[string]*string{"ca": &f.CA, "smtp_ca": &f.SMTPCA, "imap_ca": &f.IMAPCA, "client_cert": &f.ClientCert, "client_key": &f.ClientKey} {
 		to(p, key, "")
 	}
 	for key, p := range map[string]*string{"password": &f.Password, "smtp_password": &f.SMTPPassword, "imap_password": &f.IMAPPassword, "proxy_password": &f.ProxyPassword, "rspamd_password": &f.RspamdPassword} {

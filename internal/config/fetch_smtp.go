@@ -17,20 +17,26 @@ func checkPins(p *problems, key string, pins []string) {
 	}
 }
 
-// checkSMTP checks whom smtp:// and smtps:// destinations trust.
-func (f *Fetch) checkSMTP(p *problems, key string) {
-	checkPins(p, key+".smtp_pins", f.SMTPPins)
-	name := "smtp_pins"
+// checkSinkTrust checks whom destinations on other servers trust.
+func (f *Fetch) checkSinkTrust(p *problems, key string) {
+	f.checkTrusted(p, key, ToSMTP, ToSMTPS, f.SMTPCA, f.SMTPPins)
+	f.checkTrusted(p, key, ToIMAP, ToIMAPS, f.IMAPCA, f.IMAPPins)
+}
+
+// checkTrusted checks the keys of one protocol, whose destinations are of two kinds.
+func (f *Fetch) checkTrusted(p *problems, key, kind, tlsKind, ca string, pins []string) {
+	checkPins(p, key+"."+kind+"_pins", pins)
+	name := kind + "_pins"
 	switch {
-	case f.SMTPCA != "" && len(f.SMTPPins) > 0:
-		p.add(key+".smtp_ca", "does not go with smtp_pins, of which one is enough: remove one of them")
+	case ca != "" && len(pins) > 0:
+		p.add(key+"."+kind+"_ca", "does not go with %s, of which one is enough: remove one of them", name)
 		return
-	case f.SMTPCA != "":
-		name = "smtp_ca"
-	case len(f.SMTPPins) == 0:
+	case ca != "":
+		name = kind + "_ca"
+	case len(pins) == 0:
 		return
 	}
-	if !slices.ContainsFunc(f.Destinations(), func(d Destination) bool { return d.Kind == ToSMTP || d.Kind == ToSMTPS }) {
-		p.add(key+"."+name, "has no smtp:// or smtps:// destination that it is for, remove it")
+	if !slices.ContainsFunc(f.Destinations(), func(d Destination) bool { return d.Kind == kind || d.Kind == tlsKind }) {
+		p.add(key+"."+name, "has no %s:// or %s:// destination that it is for, remove it", kind, tlsKind)
 	}
 }

@@ -100,6 +100,8 @@ func TestFetchMistakes(t *testing.T) {
 		{"pin of smtp", `["store:bob"]`, "[\"smtp://mx.example.org a@b\"]\nsmtp_pins = [\"x\"]", `6: fetch[0].smtp_pins[0]: "x" is not a pin, it is "sha256/" and the base64 of 32 octets`},
 		{"ca of no smtp", `to =`, "smtp_ca = \"x\"\nto =", `5: fetch[0].smtp_ca: has no smtp:// or smtps:// destination that it is for, remove it`},
 		{"ca and pin of smtp", `to =`, "smtp_ca = \"x\"\nsmtp_pins = [\"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]\nto =", `5: fetch[0].smtp_ca: does not go with smtp_pins, of which one is enough: remove one of them`},
+		{"pin of imap", `["store:bob"]`, "[\"imap://me@imap.example.org\"]\nimap_password = \"env:X\"\nimap_pins = [\"x\"]", `7: fetch[0].imap_pins[0]: "x" is not a pin, it is "sha256/" and the base64 of 32 octets`},
+		{"pins of no imap", `to =`, "imap_pins = [\"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"]\nto =", `5: fetch[0].imap_pins: has no imap:// or imaps:// destination that it is for, remove it`},
 		{"client certificate", `to =`, "client_cert = \"a\"\nto =", `1: fetch[0]: has one of client_cert and client_key, both are needed`},
 		{"proxy", `to =`, "proxy = \"tor\"\nto =", `5: fetch[0].proxy: is not a proxy, write "socks5://HOST:PORT" or "http://HOST:PORT", with USER@ before HOST if it wants a sign-in`},
 		{"proxy with a password", `to =`, "proxy = \"http://me:pw@[::1]:1\"\nto =", `5: fetch[0].proxy: has a password in it, which must not stand in this file: set proxy_password = "file:PATH"`},

@@ -225,7 +225,7 @@ func (l *Loaded) checkFiles(path string, text []byte) error {
 		}
 	}
 	for i, f := range l.Fetch {
-		for key, file := range map[string]string{"ca": f.CA, "client_cert": f.ClientCert, "client_key": f.ClientKey} {
+		for key, file := range map[string]string{"ca": f.CA, "smtp_ca": f.SMTPCA, "imap_ca": f.IMAPCA, "client_cert": f.ClientCert, "client_key": f.ClientKey} {
 			if file == "" {
 				continue
 			}

@@ -54,10 +54,20 @@ func (b *builder) imapSink(f *config.Fetch, d config.Destination) (collect.Sink,
 		Server: imapclient.Options{Addr: d.Name, User: d.User, Security: imapclient.StartTLS},
 		Folder: d.Words[0], Spool: b.folder,
 	}
+	if opt.Server.Pins, err = parsePins(f.IMAPPins); err != nil {
+		return nil, err
+	}
+	opt.Server.PinsOnly = true
+	if f.IMAPCA != "" {
+		if opt.Server.RootCAs, err = authorities("imap_ca", f.IMAPCA); err != nil {
+			return nil, err
+		}
+	}
 	ip := net.ParseIP(host)
 	switch {
 	case d.Kind == config.ToIMAPS:
 		opt.Server.Security = imapclient.TLS
+	case f.IMAPCA != "" || len(f.IMAPPins) > 0:
 	case host == "localhost" || ip != nil && ip.IsLoopback():
 		opt.Server.Security, opt.Server.AllowCleartext = imapclient.Clear, true // nobody is on the way
 	}

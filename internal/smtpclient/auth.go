@@ -49,11 +49,11 @@ func (c *Conn) mechanism(ctx context.Context) (sasl.Client, error) {
 	// A Unix socket leads to this machine only.
 	mech := sasl.SelectMechanism(usable, sasl.SelectOptions{TLS: c.secure, Binding: binding != nil, AllowPlaintext: c.opt.network() == "unix"})
 	if mech == "" {
-		return nil, errors.New("the server offers no mechanism that keeps the password secret on this connection")
+		return nil, ErrNoMechanism
 	}
 	password, err := c.opt.Password(ctx)
 	if err != nil {
-		return nil, err
+		return nil, &PasswordError{err}
 	}
 	scram := sasl.ScramClientOptions{User: c.opt.User, Password: password}
 	if bound(mech) {

@@ -78,7 +78,7 @@ func (c *Conn) open(ctx context.Context) error {
 	}
 	if c.opt.Security == StartTLS {
 		if _, offered := c.ext["STARTTLS"]; !offered {
-			return errors.New("the server does not offer STARTTLS; nothing was sent in the clear")
+			return ErrNoStartTLS
 		}
 		if _, err := c.command(220, "STARTTLS"); err != nil {
 			return err
@@ -101,11 +101,22 @@ func (c *Conn) open(ctx context.Context) error {
 
 func (c *Conn) handshake(ctx context.Context) error {
 	config := c.opt.tlsConfig()
+	var distrust error
+	if verify := config.VerifyConnection; verify != nil {
+		config.VerifyConnection = func(state tls.ConnectionState) error {
+			distrust = verify(state)
+			return distrust
+		}
+	}
 	tc := tls.Client(c.nc, config)
 	if err := c.arm(min(c.opt.Timeout, time.Minute)); err != nil {
 		return err
 	}
 	if err := tc.HandshakeContext(ctx); err != nil {
+		var chain *tls.CertificateVerificationError
+		if distrust != nil || errors.As(err, &chain) {
+			return &TrustError{err}
+		}
 		return fmt.Errorf("no TLS: %w", err)
 	}
 	c.secure = !config.InsecureSkipVerify || config.VerifyConnection != nil

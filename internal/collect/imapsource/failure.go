@@ -1,37 +1,22 @@
 package imapsource
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/imapclient"
-	"github.com/postamt/postamt/pop3/pop3client"
 )
-
-// forPeople are failures that no waiting cures.
-var forPeople = []error{
-	imapclient.ErrNoStartTLS, imapclient.ErrCleartext, imapclient.ErrNoMechanism, imapclient.ErrServerProof, imapclient.ErrFolderName,
-}
 
 // classify says what a failure to get in means.
 func classify(err error) error {
 	var (
 		refused *imapclient.Error
-		pin     *pop3client.PinError
-		verify  *tls.CertificateVerificationError
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
 		conn    *imapclient.ConnError
 	)
 	switch {
-	case slices.ContainsFunc(forPeople, func(e error) bool { return errors.Is(err, e) }),
-		errors.As(err, &pin), errors.As(err, &verify), errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
+	case imapclient.NeedsPerson(err):
 		return &collect.PermanentError{Err: err}
 	case errors.As(err, &refused):
 		return classifyRefusal(err, refused)
@@ -44,8 +29,6 @@ func classify(err error) error {
 // classifyRefusal goes by the code if there is one (RFC 5530).
 func classifyRefusal(err error, refused *imapclient.Error) error {
 	switch {
-	case refused.Has("AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "PRIVACYREQUIRED", "CONTACTADMIN", "NOPERM", "NONEXISTENT"):
-		return &collect.PermanentError{Err: err}
 	case refused.Has("INUSE", "LIMIT"), refused.Code == "" && soundsBusy(refused.Text):
 		return &collect.BusyError{Err: err}
 	case refused.Has("UNAVAILABLE", "SERVERBUG"), refused.Status == "BYE":

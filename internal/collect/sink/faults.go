@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,17 @@ func temporary(err error) error {
 		return nil
 	}
 	var already *collect.TemporaryError
-	if errors.As(err, &already) {
+	if errors.As(err, &already) || collect.Classify(err) == collect.Permanent {
 		return err
 	}
 	return &collect.TemporaryError{Err: err}
+}
+
+// missing reports whether there is no password or token until a person does something: it may also be that nobody has
+// unlocked the keyring yet, or that ctx ended.
+func missing(ctx context.Context, err error) bool {
+	var temporary *collect.TemporaryError
+	return ctx.Err() == nil && !errors.As(err, &temporary)
 }
 
 // later says what failed, as something that may pass: a full or failing disk, a folder without permission.

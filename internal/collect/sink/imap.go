@@ -133,7 +133,7 @@ func (s *IMAP) conn(ctx context.Context, fresh time.Duration) (*imapclient.Clien
 func (s *IMAP) connect(ctx context.Context) (*imapclient.Client, error) {
 	c, err := s.opt.Dial(ctx, s.opt.Server)
 	if err != nil {
-		return nil, later(s.name, err)
+		return nil, s.unreachable(ctx, err)
 	}
 	s.mu.Lock()
 	made := s.made
@@ -147,6 +147,15 @@ func (s *IMAP) connect(ctx context.Context) (*imapclient.Client, error) {
 	}
 	s.setMade(true)
 	return c, nil
+}
+
+// unreachable types an error of Dial.
+func (s *IMAP) unreachable(ctx context.Context, err error) error {
+	var none *imapclient.CredentialError
+	if ctx.Err() == nil && imapclient.NeedsPerson(err) || errors.As(err, &none) && missing(ctx, none.Err) {
+		return &collect.PermanentError{Err: fmt.Errorf("%s: %w", s.name, err)}
+	}
+	return later(s.name, err)
 }
 
 func (s *IMAP) setMade(made bool) {

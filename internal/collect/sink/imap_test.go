@@ -3,7 +3,6 @@ package sink_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"strconv"
@@ -189,8 +188,7 @@ func TestIMAPFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var temporary *collect.TemporaryError
-	if _, err := i.Begin(t.Context(), sinktest.Letter("a")); !errors.As(err, &temporary) || strings.Contains(err.Error(), "wrong") {
+	if _, err := i.Begin(t.Context(), sinktest.Letter("a")); collect.Classify(err) != collect.Permanent || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("%v", err)
 	}
 	if _, err := sink.NewIMAP(sink.IMAPOptions{}); err == nil {

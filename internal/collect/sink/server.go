@@ -117,7 +117,7 @@ func (s *Server) Begin(ctx context.Context, letter collect.Letter) (collect.Deli
 	for reuse := true; ; reuse = false {
 		c, old, err := s.conn(ctx, reuse)
 		if err != nil {
-			return nil, temporary(fmt.Errorf("%s: %w", s.name, err))
+			return nil, s.unreachable(ctx, err)
 		}
 		d.conn, d.stop = c, c.Watch(ctx)
 		err = d.open(from)
@@ -197,15 +197,28 @@ func (s *Server) remember(key keyDigest, took []string, all bool) {
 	s.taken[key] = append(s.taken[key], took...)
 }
 
+// unreachable types an error of Dial.
+func (s *Server) unreachable(ctx context.Context, err error) error {
+	var none *smtpclient.PasswordError
+	named := fmt.Errorf("%s: %w", s.name, err)
+	if ctx.Err() == nil && smtpclient.NeedsPerson(err) || errors.As(err, &none) && missing(ctx, none.Err) {
+		return &collect.PermanentError{Err: named}
+	}
+	return temporary(named)
+}
+
 // fault types an error. A refusal with 5yz is final, unless it is about signing in, which is not the message's fault; with
 // several refusals all must be final.
 func (s *Server) fault(errs ...error) error {
 	final := true
+	if i := slices.IndexFunc(errs, smtpclient.NeedsPerson); i >= 0 {
+		return &collect.PermanentError{Err: fmt.Errorf("%s: %w", s.name, errs[i])}
+	}
 	for _, err := range errs {
 		var refused *smtpclient.ReplyError
 		switch {
 		case errors.Is(err, smtpclient.ErrNoUTF8):
-		case errors.As(err, &refused) && !refused.Temporary() && refused.Code != 530 && refused.Code != 535:
+		case errors.As(err, &refused) && !refused.Temporary():
 		default:
 			final = false
 		}
