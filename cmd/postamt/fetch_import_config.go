@@ -51,7 +51,8 @@ func (a *app) importConfig(_ context.Context, path string, f importConfig) error
 		program = configProgram(filepath.Base(path))
 	}
 	if !slices.Contains(movein.Configured, program) {
-		return usage("whose configuration %s is cannot be told: say --from with one of %v", path, movein.Configured)
+		return usage("whose configuration %s is cannot be told: say --from with one of %v; for another program, postamt fetch add EMAIL writes the account",
+			path, movein.Configured)
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,10 +126,16 @@ func chooseMailbox(boxes []movein.Mailbox, f *config.Fetch, named string) (movei
 		if b.Host == "" && b.User == "" && named == "" || strings.EqualFold(b.User+"@"+b.Host, want) {
 			return b, nil
 		}
+		if b.Host == "" && b.User == "" {
+			return movein.Mailbox{}, usage("the file does not say whose it is: leave --mailbox out if it is that of %s", want)
+		}
 		there = append(there, b.User+"@"+b.Host)
 	}
 	if len(there) == 0 {
 		return movein.Mailbox{}, nil
+	}
+	if most := 10; len(there) > most {
+		there = append(there[:most], fmt.Sprintf("%d others", len(there)-most))
 	}
 	return movein.Mailbox{}, usage("the file has nothing of %s, but of %s: name one of them with --mailbox", want, strings.Join(there, ", "))
 }

@@ -13,8 +13,12 @@ import (
 // Configured are the programs whose configuration can be read.
 var Configured = []Program{Fetchmail, Getmail, Mpop}
 
-// maxConfig bounds a configuration file, in octets.
-const maxConfig = 1 << 20
+const (
+	// maxConfig bounds a configuration file, in octets.
+	maxConfig = 1 << 20
+	// maxAccounts is how many mailboxes it may have.
+	maxAccounts = 1000
+)
 
 // An Account is a mailbox that another collector is configured to fetch.
 type Account struct {
@@ -58,6 +62,9 @@ func ReadConfig(p Program, r io.Reader) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(all) > maxAccounts {
+		return nil, fmt.Errorf("the file has more than %d accounts", maxAccounts)
+	}
 	taken := map[string]bool{}
 	for i := range all {
 		name := all[i].Name
@@ -83,6 +90,8 @@ func (a *Account) set(key string, value any) {
 func (a *Account) server(scheme, host, port, user string) {
 	if port != "" && port != map[string]string{"pop3s": "995", "pop3": "110", "imaps": "993", "imap": "143"}[scheme] {
 		host = net.JoinHostPort(host, port)
+	} else if strings.Contains(host, ":") {
+		host = "[" + host + "]" // an address of IPv6
 	}
 	a.URL, a.User = (&url.URL{Scheme: scheme, Host: host}).String(), user
 	if a.Name == "" {

@@ -118,6 +118,8 @@ func fetchmailConfig(text string) ([]Account, error) {
 		case w.quoted:
 			return nil, &FormatError{Fetchmail, w.line, "a string that belongs to nothing"}
 		case noise[name]:
+		case name == "no" && has && !words[i+1].quoted && fetchmailFlag("no"+strings.ToLower(arg)):
+			words[i+1].text = "no" + arg // "no keep" is "nokeep"
 		case name == "set":
 			if !has {
 				return nil, &FormatError{Fetchmail, w.line, "set without its setting"}

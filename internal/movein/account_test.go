@@ -29,7 +29,7 @@ set no bouncemail
 defaults proto pop3, uidl
 poll pop.example.net with interval 2
   user 'bob' there with password "se\"cret" is bob here ssl sslcertck keep limit 1000000 fetchlimit 50
-  user eve password x to eve@example.org smtphost mx.example.org/2525 options fetchall nokeep
+  user eve password x to eve@example.org smtphost mx.example.org/2525 options fetchall no keep no rewrite
 skip pop.example.com user old password y is old here
 poll box via pop.example.org service 1110:
   user "a b" pass z sslproto '' mda "/usr/bin/procmail -d %T" is joe here
@@ -184,6 +184,20 @@ trace = false
 	}
 }
 
+func TestReadConfigIPv6(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"poll ::1 user u pass p is u here":           "pop3://[::1]",
+		"poll ::1 port 1110 user u pass p is u here": "pop3://[::1]:1110",
+	} {
+		text = strings.Replace(text, "::1", `"::1"`, 1)
+		all, err := movein.ReadConfig(movein.Fetchmail, strings.NewReader(text))
+		if err != nil || len(all) != 1 || all[0].URL != want {
+			t.Errorf("%s: %+v %v, want %s", text, all, err, want)
+		}
+	}
+}
+
 func TestReadConfigMistakes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -193,6 +207,8 @@ func TestReadConfigMistakes(t *testing.T) {
 	}{
 		{movein.Fetchmail, "poll host proto pop3\nuser 'bob", "line 2 is not what fetchmail writes: a string without its end"},
 		{movein.Fetchmail, "poll host frobnicate", `line 1 is not what fetchmail writes: the word "frobnicate" is not known`},
+		{movein.Fetchmail, "poll host no password", `line 1 is not what fetchmail writes: the word "no" is not known`},
+		{movein.Fetchmail, "poll h" + strings.Repeat(" user u pass p", 1001), "the file has more than 1000 accounts"},
 		{movein.Fetchmail, "poll", "line 1 is not what fetchmail writes: poll without a host"},
 		{movein.Fetchmail, "\"poll\" host", "line 1 is not what fetchmail writes: a string that belongs to nothing"},
 		{movein.Getmail, "[retriever]\ntype\n", "line 2 is not what getmail writes: wanted KEY = VALUE"},
