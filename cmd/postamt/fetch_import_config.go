@@ -65,6 +65,16 @@ func (a *app) importConfig(_ context.Context, path string, f importConfig) error
 	if len(accounts) == 0 {
 		return failure("%s has no account in it", path)
 	}
+	for i := range accounts { // all before the first is written: a second try would find that one taken
+		account := &accounts[i]
+		if f.to != "" {
+			account.To = []string{f.to}
+		}
+		if len(account.To) == 0 {
+			return usage("%s: its destination cannot be taken over (%s): say with --to where the mail goes",
+				account.Name, strings.Join(account.Lost, "; "))
+		}
+	}
 	target := a.fetchTarget()
 	for i := range accounts {
 		if err := a.importAccount(&accounts[i], program, target, f); err != nil {
@@ -92,13 +102,6 @@ func (a *app) fetchTarget() string {
 }
 
 func (a *app) importAccount(account *movein.Account, program movein.Program, target string, f importConfig) error {
-	if f.to != "" {
-		account.To = []string{f.to}
-	}
-	if len(account.To) == 0 {
-		return usage("%s: its destination cannot be taken over (%s): say with --to where the mail goes",
-			account.Name, strings.Join(account.Lost, "; "))
-	}
 	source := account.Source
 	if source == "" {
 		source = "prompt"

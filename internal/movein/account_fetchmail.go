@@ -269,6 +269,9 @@ func (p *poll) account() Account {
 	if p.proto == "apop" {
 		a.set("auth", []string{"APOP"})
 	}
+	if auth := p.set["auth"]; auth == "any" || auth == "password" {
+		delete(p.set, "auth") // as we do it: the best way that the server knows
+	}
 	for _, key := range []string{
 		"preconnect", "postconnect", "plugin", "plugout", "interface", "interval", "sslfingerprint", "sslcommonname", "envelope", "qvirtual",
 		"auth", "authenticate", "bsmtp", "smtpname", "smtpaddress", "antispam", "principal", "aka", "localdomains",

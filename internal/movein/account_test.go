@@ -27,7 +27,7 @@ func TestReadConfig(t *testing.T) {
 set daemon 300
 set no bouncemail
 defaults proto pop3, uidl
-poll pop.example.net with interval 2
+poll pop.example.net with interval 2 auth password
   user 'bob' there with password "se\"cret" is bob here ssl sslcertck keep limit 1000000 fetchlimit 50
   user eve password x to eve@example.org smtphost mx.example.org/2525 options fetchall no keep no rewrite
 skip pop.example.com user old password y is old here
