@@ -106,9 +106,9 @@ func wantFetch(cfg *config.Config, path string) error {
 		return nil
 	}
 	if path == "" {
-		path = "the configuration (there is no file yet: postamt.toml)"
+		path = "postamt.toml, which is not there yet"
 	}
-	return usage("there is nothing to fetch: put a [[fetch]] into %s, see postamt fetch --help", path)
+	return usage("there is nothing to fetch: postamt fetch add EMAIL puts a [[fetch]] into %s; see postamt fetch --help", path)
 }
 
 // askPassword asks on the terminal.

@@ -17,7 +17,6 @@ import (
 	"github.com/postamt/postamt/internal/collect/secret"
 	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/discover"
-	"github.com/postamt/postamt/internal/office"
 	"github.com/postamt/postamt/internal/terminal"
 )
 
@@ -110,6 +109,8 @@ type fetchAdd struct {
 	folder  string          // of --server, with the slash before it
 	seen    map[string]bool // hosts that were confirmed, or not
 	asked   discover.Result
+	twice   bool     // --name was given: a mailbox may be fetched a second time
+	missing []string // accounts here that mail goes to and that are not there yet
 }
 
 // An addResult is what came of it, as JSON.
@@ -144,6 +145,9 @@ func (c *fetchAdd) run(ctx context.Context, email string) (err error) {
 	}
 	server, err := c.choose(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.notTwice(server); err != nil {
 		return err
 	}
 	if err := c.wantsOAuth(server); err != nil {
@@ -195,7 +199,7 @@ func (c *fetchAdd) choices(ctx context.Context) error {
 	taken := func(name string) bool {
 		return slices.ContainsFunc(c.loaded.Fetch, func(f config.Fetch) bool { return strings.EqualFold(f.Name, name) })
 	}
-	if c.name == "" {
+	if c.twice = c.name != ""; !c.twice {
 		c.name = fetchName(c.address.Domain)
 		if taken(c.name) {
 			c.name = fetchName(c.address.Local + "-" + c.address.Domain)
@@ -210,9 +214,11 @@ func (c *fetchAdd) choices(ctx context.Context) error {
 		if err := c.accountHere(ctx); err != nil {
 			return err
 		}
+	} else {
+		c.missing = c.missingHere(ctx)
 	}
 	if c.oauth != "" && !slices.ContainsFunc(c.loaded.OAuth, func(o config.OAuth) bool { return o.Name == c.oauth }) {
-		return usage("there is no [[oauth]] with the name %.64q in %s, add it first: see docs/fetch.md", c.oauth, c.path)
+		return usage("there is no [[oauth]] with the name %.64q in %s, add it first: see docs/oauth.md", c.oauth, c.path)
 	}
 	if c.password != "" {
 		if _, err := secret.Parse(c.password, secret.Options{Host: "h", User: "u"}); err != nil {
@@ -238,28 +244,6 @@ func (c *fetchAdd) choices(ctx context.Context) error {
 	return err
 }
 
-// accountHere takes the account here that has the name of the mailbox.
-func (c *fetchAdd) accountHere(ctx context.Context) error {
-	if _, err := os.Stat(c.loaded.Data); err == nil {
-		v, err := office.OpenVault(ctx, &c.loaded.Config)
-		if err != nil {
-			return err
-		}
-		for _, name := range []string{c.address.String(), c.address.Local} {
-			if found, err := v.Accounts.Get(ctx, name); err == nil && len(c.to) == 0 {
-				c.to = []string{config.ToStore + ":" + found.Name}
-			}
-		}
-		if err := v.Close(); err != nil {
-			return err
-		}
-	}
-	if len(c.to) == 0 {
-		return usage("say where the mail goes: --to store:ACCOUNT (an account here) or --to maildir:~/Maildir")
-	}
-	return nil
-}
-
 func (c *fetchAdd) options() (discover.Options, error) {
 	roots, err := c.roots()
 	opt := discover.Options{
@@ -280,7 +264,7 @@ func (c *fetchAdd) wantsOAuth(server *discover.Candidate) error {
 	if server.Provider != "" {
 		provider = fmt.Sprintf(" with provider = %q", server.Provider)
 	}
-	how := fmt.Sprintf("put an [[oauth]]%s into %s, run this again with --oauth and its name, then postamt fetch login %s (docs/fetch.md)", provider, c.path, c.name)
+	how := fmt.Sprintf("put an [[oauth]]%s into %s, run this again with --oauth and its name, then postamt fetch login %s (docs/oauth.md)", provider, c.path, c.name)
 	if server.OAuthOnly() {
 		return failure("%s takes no passwords, only OAuth: %s", server.Host, how)
 	}
@@ -310,6 +294,9 @@ func (c *fetchAdd) getPassword(ctx context.Context, server *discover.Candidate) 
 		return source.Get(ctx)
 	}
 	password, err := c.notes.Password(fmt.Sprintf("Password of %s at %s: ", terminal.Printable(c.userOf(server)), server.Host))
+	if errors.Is(err, terminal.ErrNoTerminal) {
+		return "", failure("there is no terminal to ask on: pipe the password in with --password-stdin, or name its source with --password")
+	}
 	if err == nil && password == "" {
 		err = errors.New("an empty password cannot be used")
 	}

@@ -89,6 +89,9 @@ func (c *fetchAdd) write(ctx context.Context, server *discover.Candidate, user, 
 		}
 		result.Written = true
 	}
+	for _, name := range c.missing {
+		result.Next = append(result.Next, "postamt account add "+name)
+	}
 	if c.oauth != "" {
 		result.Next = append(result.Next, "postamt fetch login "+c.name)
 	}

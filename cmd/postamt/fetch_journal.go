@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,9 @@ func (a *app) withJournal(ctx context.Context, account string, fn func(*collect.
 				return fn(journal)
 			}
 		}
-		return usage("nothing was fetched of an account %q, there are: %v", account, names)
+		if len(names) == 0 {
+			return usage("nothing was fetched of an account %q, nor of any other", account)
+		}
+		return usage("nothing was fetched of an account %q, there are: %s", account, strings.Join(names[:min(len(names), 20)], ", "))
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -78,6 +79,9 @@ func (a *app) keepPassword(ctx context.Context, places []office.KeyringEntry, st
 		password, err = terminal.PasswordFrom(a.in)
 	} else {
 		password, err = a.notes.NewPassword(fmt.Sprintf("Password of %s: ", terminal.Printable(places[0].For)))
+	}
+	if errors.Is(err, terminal.ErrNoTerminal) {
+		return failure("there is no terminal to ask on, pipe the password in with --password-stdin")
 	}
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ type fetchDecision struct {
 	UID     string `json:"uid"`
 	Size    int64  `json:"size"`
 	Action  string `json:"action"` // "fetch", "delete", "discard", "skip" or "none"
-	Delete  bool   `json:"delete"` // after it was fetched
+	Delete  bool   `json:"delete"` // from the server; with "fetch", afterwards
 	Reason  string `json:"reason"`
 }
 
@@ -25,6 +25,7 @@ func (a *app) fetchPlan(plans []office.FetchPlan, f fetchFlags) error {
 	all := []fetchDecision{}
 	status := exitOK
 	var octets int64
+	var deleted int // with those that are fetched before
 	count := make(map[collect.Action]int)
 	for _, p := range plans {
 		if p.Err != nil {
@@ -41,7 +42,11 @@ func (a *app) fetchPlan(plans []office.FetchPlan, f fetchFlags) error {
 			if d.Action == collect.ActionFetch {
 				octets += max(d.Size, 0)
 			}
-			all = append(all, fetchDecision{p.Account, d.Num, d.UID, d.Size, d.Action.String(), d.Delete || d.Action == collect.ActionDelete || d.Action == collect.ActionDiscard, d.Reason})
+			gone := d.Delete || d.Action == collect.ActionDelete || d.Action == collect.ActionDiscard
+			if gone {
+				deleted++
+			}
+			all = append(all, fetchDecision{p.Account, d.Num, d.UID, d.Size, d.Action.String(), gone, d.Reason})
 		}
 	}
 	var err error
@@ -49,7 +54,7 @@ func (a *app) fetchPlan(plans []office.FetchPlan, f fetchFlags) error {
 	case f.asJSON:
 		err = a.printJSON(all)
 	case !f.quiet:
-		err = a.fetchTable(all, count, octets)
+		err = a.fetchTable(all, count, octets, deleted)
 	}
 	if err == nil && status != exitOK {
 		err = &exitError{status, errShown}
@@ -57,7 +62,7 @@ func (a *app) fetchPlan(plans []office.FetchPlan, f fetchFlags) error {
 	return err
 }
 
-func (a *app) fetchTable(all []fetchDecision, count map[collect.Action]int, octets int64) error {
+func (a *app) fetchTable(all []fetchDecision, count map[collect.Action]int, octets int64, deleted int) error {
 	t := terminal.Table{Header: []string{"account", "message", "size", "action", "why"}, Right: []int{1, 2}}
 	for _, d := range all {
 		if d.Action == collect.ActionNone.String() {
@@ -80,5 +85,5 @@ func (a *app) fetchTable(all []fetchDecision, count map[collect.Action]int, octe
 		}
 	}
 	return a.print("would fetch %d (%s), delete %d, leave %d, nothing to do for %d\n", count[collect.ActionFetch], terminal.FormatOctets(octets),
-		count[collect.ActionDelete]+count[collect.ActionDiscard], count[collect.ActionSkip], count[collect.ActionNone])
+		deleted, count[collect.ActionSkip], count[collect.ActionNone])
 }

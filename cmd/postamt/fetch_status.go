@@ -125,7 +125,7 @@ func newStatus(s collect.Status) fetchStatus {
 	}
 	return fetchStatus{
 		Account: s.Account, State: state, LastRun: at(s.Started), LastOK: at(s.Succeeded), NextRun: at(s.Next), Alarm: at(s.Alarmed),
-		Failures: s.Failures, Error: s.Error, Listed: s.Listed, Fetched: s.Fetched, Octets: s.Octets, Deleted: s.Deleted,
+		Failures: s.Failures, Error: plainly(s.Error), Listed: s.Listed, Fetched: s.Fetched, Octets: s.Octets, Deleted: s.Deleted,
 		Remembered: s.Remembered, Waiting: s.Waiting, SetAside: s.SetAside, Deleting: s.Deleting,
 	}
 }
@@ -164,7 +164,7 @@ func (a *app) fetchStatusTable(all []fetchStatus) error {
 		if s.LastOK != nil {
 			last = "worked last at " + when(s.LastOK, "")
 		}
-		if err := a.print("%s: %s (%s, %s)\n", s.Account, plainLine(plainly(s.Error)), "failed "+count(s.Failures, "time")+" in a row", last); err != nil {
+		if err := a.print("%s: %s (%s, %s)\n", s.Account, plainLine(s.Error), "failed "+count(s.Failures, "time")+" in a row", last); err != nil {
 			return err
 		}
 	}

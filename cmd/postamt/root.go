@@ -40,6 +40,8 @@ Run it:   postamt account add bob; postamt serve
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Cobra looks at this later, and its error would not be one about the command line.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -113,6 +115,20 @@ func (a *app) withVault(ctx context.Context, fn func(*office.Vault) error) error
 		return err
 	}
 	return errors.Join(fn(v), v.Close())
+}
+
+// checkFlags refuses flags that exclude each other.
+func checkFlags(cmd *cobra.Command) error {
+	err := cmd.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if _, list, ok := strings.Cut(text, "; ["); ok { // "...; [daemon dry-run] were all set"
+		list, _, _ = strings.Cut(list, "]")
+		text = "--" + strings.Join(strings.Fields(list), " and --") + " do not go together"
+	}
+	return usage("%s; see %s --help", text, cmd.CommandPath())
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

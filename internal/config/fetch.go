@@ -53,7 +53,7 @@ type Fetch struct {
 	// Its private key.
 	ClientKey string `toml:"client_key" json:"client_key"`
 	// Way to the server that mail comes from: "socks5://[USER@]HOST:PORT" or "http://[USER@]HOST:PORT". Empty means directly.
-	// Destinations are always reached directly.
+	// Tokens are fetched on that way, too. Destinations are always reached directly.
 	Proxy string `toml:"proxy" json:"proxy"`
 	// Ways to sign in that may be used: SASL mechanisms and "USER" (the best of them that the server offers is taken), or
 	// "APOP" alone. Empty means whatever the server offers that is safe on the connection.
