@@ -48,7 +48,7 @@ After that, postamt fetch import-state takes over what was fetched already.`,
 func (a *app) importConfig(_ context.Context, path string, f importConfig) error {
 	program := movein.Program(f.from)
 	if program == "" {
-		program = configProgram(filepath.Base(path))
+		program = configProgram(path)
 	}
 	if !slices.Contains(movein.Configured, program) {
 		return usage("whose configuration %s is cannot be told: say --from with one of %v; for another program, postamt fetch add EMAIL writes the account",
@@ -139,11 +139,13 @@ func (a *app) importAccount(account *movein.Account, program movein.Program, tar
 	return nil
 }
 
-// configProgram tells by its name whose configuration a file is.
-func configProgram(name string) movein.Program {
-	for _, p := range movein.Configured {
-		if strings.Contains(name, string(p)) {
-			return p
+// configProgram tells by its name, or by that of its folder (~/.config/mpop/config), whose configuration a file is.
+func configProgram(path string) movein.Program {
+	for _, name := range []string{filepath.Base(path), filepath.Base(filepath.Dir(path))} {
+		for _, p := range movein.Configured {
+			if strings.Contains(name, string(p)) {
+				return p
+			}
 		}
 	}
 	return ""

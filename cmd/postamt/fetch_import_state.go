@@ -31,7 +31,7 @@ func newFetchImportState(a *app) *cobra.Command {
 
   fetchmail     ~/.fetchids
   getmail       ~/.config/getmail/oldmail-SERVER-PORT-USER or ~/.getmail/oldmail-...
-  mpop          ~/.local/share/mpop/uidls or ~/.mpop_uidls/...
+  mpop          ~/.mpop_uidls/USER_at_HOST
   fdm           the cache of new-only in ~/.fdm.conf
   Thunderbird   popstate.dat in the folder of the account, below Mail in the profile
 
@@ -76,6 +76,9 @@ func (a *app) importState(ctx context.Context, name, path string, f importState)
 	box, err := chooseMailbox(boxes, account, f.mailbox)
 	if err != nil {
 		return err
+	}
+	if len(box.Known) == 0 {
+		return a.print("there is no message of %s in %s, nothing was taken over\n", name, path)
 	}
 	if !account.Keep && account.DeleteAfter == 0 && !f.leave && !f.follow {
 		return usage("%s deletes mail on the server at once, also the %s that the other collector left there: say --leave or --by-the-rules",

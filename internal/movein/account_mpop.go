@@ -52,6 +52,9 @@ func mpopConfig(text string) ([]Account, error) {
 			known[name] = current
 			all = append(all, section{name, current})
 		default:
+			if argument == "" && slices.Contains(mpopSwitches, command) {
+				argument = "on"
+			}
 			current[command] = argument
 		}
 	}
@@ -72,6 +75,9 @@ func mpopConfig(text string) ([]Account, error) {
 	}
 	return accounts, nil
 }
+
+// mpopSwitches are on without an argument, too.
+var mpopSwitches = []string{"tls", "tls_starttls", "tls_certcheck", "keep", "only_new", "received_header", "pipelining", "auth"}
 
 func mpopAccount(name string, set map[string]string) Account {
 	a := Account{Name: accountName(name), Password: set["password"], State: set["uidls_file"]}
@@ -125,7 +131,10 @@ func mpopAccount(name string, set map[string]string) Account {
 	if set["skipsize"] != "" {
 		a.set("skip_above", set["skipsize"]+"B")
 	}
-	for _, key := range []string{"filter", "timeout", "auth", "tls_crl_file", "tls_priorities", "source_ip", "socket", "tls_key_file"} {
+	if set["only_new"] == "off" {
+		a.lose("only_new off: what was fetched is never fetched again")
+	}
+	for _, key := range []string{"eval", "filter", "timeout", "auth", "tls_crl_file", "tls_priorities", "source_ip", "socket", "tls_key_file"} {
 		if set[key] != "" && set[key] != "on" {
 			a.lose("%s %s", key, set[key])
 		}

@@ -184,6 +184,22 @@ trace = false
 	}
 }
 
+// A switch of mpop is on without an argument, too: without it mail would be deleted, and passwords go in the clear.
+func TestReadConfigMpopSwitches(t *testing.T) {
+	t.Parallel()
+	all, err := movein.ReadConfig(movein.Mpop, strings.NewReader("account a\nhost h\nuser u\ntls\ntls_starttls off\nkeep\ndelivery mbox x\neval echo y\nonly_new off\n"))
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	want := movein.Account{
+		Name: "a", URL: "pop3s://h", User: "u", To: []string{"mbox:x"}, Keys: []config.FetchKey{{Key: "keep", Value: true}},
+		Lost: []string{"only_new off: what was fetched is never fetched again", "eval echo y"},
+	}
+	if d := cmp.Diff(want, all[0]); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestReadConfigIPv6(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
