@@ -73,7 +73,7 @@ var fetchmailTakes = map[string]int{
 
 // A poll is a server with what is common to its users.
 type poll struct {
-	host, via, proto, port string
+	host, proto, port string
 	user                   string
 	set                    map[string]string
 	flags                  map[string]bool
