@@ -26,11 +26,15 @@ type guard struct {
 	literal int64  // octets of a message's text that are still to come
 	held    int64  // octets of another literal that are still to come: the library holds those in memory
 	count   int64  // octets of the response under way, besides the text of a message
+	head    []byte // its first octets, at most keptHead
 	line    []byte // the end of its line under way, at most keptLine octets
-	fetch   bool   // it begins as a FETCH response does: "* " and a digit
+	closed  bool   // there was a closing bracket in it
 	depth   int    // of parentheses in it
 	quoted  quoting
 }
+
+// keptHead is how much of a response's beginning is looked at to see what it is: a tag, or a number, and a word.
+const keptHead = 40
 
 // keptLine is how much of a line's end is looked at to see whether the text of a message follows.
 const keptLine = 128
@@ -45,7 +49,7 @@ const (
 )
 
 func newGuard(conn net.Conn, opt *Options) *guard {
-	return &guard{Conn: conn, timeout: opt.Timeout, maxMessage: opt.MaxMessage, line: make([]byte, 0, keptLine)}
+	return &guard{Conn: conn, timeout: opt.Timeout, maxMessage: opt.MaxMessage, head: make([]byte, 0, keptHead), line: make([]byte, 0, keptLine)}
 }
 
 // arm says that something is asked of the server.
@@ -139,6 +143,9 @@ func (g *guard) inspect(p []byte) error {
 			continue
 		case g.held > 0:
 			n := min(int64(len(p)), g.held)
+			if bytes.IndexByte(p[:n], '\n') >= 0 {
+				return fmt.Errorf("%w: a literal of several lines that is not the text of a message", ErrProtocol)
+			}
 			g.held -= n
 			p = p[n:]
 			continue
@@ -147,7 +154,6 @@ func (g *guard) inspect(p []byte) error {
 		if i == 0 {
 			i = len(p)
 		}
-		g.begin(p[:i])
 		g.keep(p[:i])
 		ended := p[i-1] == '\n'
 		p = p[i:]
@@ -164,14 +170,23 @@ func (g *guard) inspect(p []byte) error {
 	return nil
 }
 
-// lineEnd looks at the end of a line: a literal may follow.
+// lineEnd looks at the end of a line: a literal may follow. It must take for one what the library takes for one, and nothing
+// else, so that no literal goes by unseen in the octets of another.
 func (g *guard) lineEnd() error {
 	size, ok := literalSize(g.line)
-	text := g.fetch && g.depth == 1 && textFollows(g.line)
+	kind, code := kindOf(g.head)
+	switch {
+	case kind == badResponse:
+		return fmt.Errorf("%w: a response begins with %q", ErrProtocol, printable(string(g.head)))
+	case kind == statusResponse && code && !g.closed:
+		return fmt.Errorf("%w: a response code without an end", ErrProtocol) // the library would look for that in what follows
+	}
+	ok = ok && kind != statusResponse
+	text := ok && kind == fetchResponse && g.depth == 1 && textFollows(g.line)
 	g.line = g.line[:0]
 	switch {
 	case !ok:
-		g.count, g.depth, g.quoted = 0, 0, notQuoted
+		g.head, g.count, g.closed, g.depth, g.quoted = g.head[:0], 0, false, 0, notQuoted
 	case !text:
 		if size > maxResponse-g.count {
 			return fmt.Errorf("%w: a literal of %d octets that is not the text of a message", ErrTooLarge, size)
@@ -186,22 +201,10 @@ func (g *guard) lineEnd() error {
 	return nil
 }
 
-// begin looks at the first three octets of a response.
-func (g *guard) begin(piece []byte) {
-	for i := range min(len(piece), int(max(0, 3-g.count))) {
-		switch c := piece[i]; g.count + int64(i) {
-		case 0:
-			g.fetch = c == '*'
-		case 1:
-			g.fetch = g.fetch && c == ' '
-		case 2:
-			g.fetch = g.fetch && c >= '0' && c <= '9'
-		}
-	}
-}
-
 // keep remembers the end of a line, and follows parentheses and quotes.
 func (g *guard) keep(piece []byte) {
+	g.head = append(g.head, piece[:min(len(piece), keptHead-len(g.head))]...)
+	g.closed = g.closed || bytes.IndexByte(piece, ']') >= 0
 	for _, c := range piece {
 		switch {
 		case g.quoted == afterBackslash:
