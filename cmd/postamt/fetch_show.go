@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/postamt/postamt/internal/collect"
-	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/office"
 	"github.com/postamt/postamt/internal/terminal"
 	"github.com/postamt/postamt/pop3/pop3client"
@@ -64,6 +63,9 @@ func (s *fetchShow) event(e collect.Event) {
 			bar.Set(e.Octets)
 		}
 	case collect.EventFailed:
+		if _, ended := errors.AsType[*collect.PermanentError](e.Err); ended {
+			return // the run ends with it, and done says what to do
+		}
 		s.complain(e.Account, fmt.Sprintf("a message of %s could not be fetched, it stays there: %v", terminal.FormatOctets(e.Size), e.Err))
 	case collect.EventWarning:
 		s.complain(e.Account, "warning: "+e.Err.Error())
@@ -135,7 +137,7 @@ func fetchSummary(r office.FetchResult, took string) string {
 		first = count(r.Fetched, "message") + " fetched, " + took
 	case r.Fetched > 0:
 		first = count(r.Fetched, "message") + " fetched, " + terminal.FormatOctets(r.Octets)
-	case r.Err != nil:
+	case r.Err != nil || r.Failed > 0:
 		first = "nothing fetched"
 	}
 	add(r.Deleted, "%d deleted there")
@@ -155,8 +157,8 @@ func explainFetch(err error) string {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, name := errors.AsType[x509.HostnameError](err)
 	pin, wrongKey := errors.AsType[*pop3client.PinError](err)
-	if sink, ok := errors.AsType[*collect.SinkError](err); ok && (unknown || wrongKey) {
-		return explainSink(sink, pin)
+	if sink, ok := errors.AsType[*collect.SinkError](err); ok && (unknown || name || wrongKey) {
+		return explainSink(sink, pin, name)
 	}
 	switch {
 	case errors.Is(err, collect.ErrLocked):
@@ -171,13 +173,14 @@ func explainFetch(err error) string {
 	return plainly(err.Error())
 }
 
-// explainSink says what to do about a destination whose server is not trusted; pin is the key it has, if only that is wrong.
-func explainSink(err *collect.SinkError, pin *pop3client.PinError) string {
+// explainSink says what to do about a destination whose server is not trusted: it has the wrong key (pin) or the wrong
+// name, or nobody vouches for it.
+func explainSink(err *collect.SinkError, pin *pop3client.PinError, name bool) string {
 	kind, _, _ := strings.Cut(err.Sink, ":")
-	if kind == config.ToSMTPS {
-		kind = config.ToSMTP
-	}
-	if pin != nil {
+	switch {
+	case name:
+		return plainly(err.Error()) + "; to must have the name that the certificate is for"
+	case pin != nil:
 		return fmt.Sprintf(`%s; if the new key is right, put "%s" into %s_pins`, plainly(err.Error()), pin.Got, kind)
 	}
 	return fmt.Sprintf("%s; if the server is its own authority, name that with %s_ca, or its key with %[2]s_pins", plainly(err.Error()), kind)

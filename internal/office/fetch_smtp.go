@@ -22,7 +22,7 @@ func (b *builder) smtp(f *config.Fetch, d config.Destination) (collect.Sink, err
 		return nil, err
 	}
 	opt := smtpclient.Options{Addr: d.Name, LocalName: b.hostname, User: d.User, Security: smtpclient.StartTLS}
-	if opt.TLS, err = smtpTrust(f); err != nil {
+	if opt.TLS, err = smtpTrust(f, host); err != nil {
 		return nil, err
 	}
 	ip := net.ParseIP(host)
@@ -41,7 +41,7 @@ func (b *builder) smtp(f *config.Fetch, d config.Destination) (collect.Sink, err
 }
 
 // smtpTrust says who vouches for the server of a destination, nil for the system's authorities.
-func smtpTrust(f *config.Fetch) (*tls.Config, error) {
+func smtpTrust(f *config.Fetch, host string) (*tls.Config, error) {
 	if f.SMTPCA != "" {
 		roots, err := authorities("smtp_ca", f.SMTPCA)
 		return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, err
@@ -55,7 +55,7 @@ func smtpTrust(f *config.Fetch) (*tls.Config, error) {
 		InsecureSkipVerify: true, // the pin is what counts
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if got := pop3client.PinOf(state.PeerCertificates[0]); !slices.Contains(pins, got) {
-				return &pop3client.PinError{Host: state.ServerName, Got: got}
+				return &pop3client.PinError{Host: host, Got: got}
 			}
 			return nil
 		},

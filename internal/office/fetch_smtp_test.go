@@ -42,13 +42,13 @@ func TestSMTPTrust(t *testing.T) {
 	}{
 		{"nothing", "", nil, "unknown authority"},
 		{"a pin", "", []string{other.String(), pin.String()}, ""},
-		{"another pin", "", []string{other.String()}, "is not the one that is known"},
+		{"another pin", "", []string{other.String()}, "the key of 127.0.0.1 is not the one that is known"},
 		{"no pin", "", []string{"x"}, "is no pin"},
 		{"an authority", right, nil, ""},
 		{"no authority", wrong, nil, "(smtp_ca) has no certificate in it"},
 		{"no file", dir + "/none", nil, "(smtp_ca) cannot be read"},
 	} {
-		config, err := smtpTrust(&config.Fetch{SMTPCA: tt.ca, SMTPPins: tt.pins})
+		config, err := smtpTrust(&config.Fetch{SMTPCA: tt.ca, SMTPPins: tt.pins}, "127.0.0.1")
 		if err == nil {
 			var conn *tls.Conn
 			if conn, err = tls.Dial("tcp", s.Listener.Addr().String(), config); err == nil {
