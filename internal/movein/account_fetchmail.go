@@ -74,11 +74,11 @@ var fetchmailTakes = map[string]int{
 // A poll is a server with what is common to its users.
 type poll struct {
 	host, proto, port string
-	user                   string
-	set                    map[string]string
-	flags                  map[string]bool
-	to                     []string
-	line                   int
+	user              string
+	set               map[string]string
+	flags             map[string]bool
+	to                []string
+	line              int
 }
 
 // fetchmailConfig reads a .fetchmailrc. It has no lines: everything belongs to the word before it.
