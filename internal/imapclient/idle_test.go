@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // idler is a server with IDLE where no mail comes. It says no more than limit lines, and counts the commands.
-func idler(t *testing.T, limit int, idles *int) *imapclient.Client {
+func idler(t *testing.T, limit int, idles *atomic.Int32) *imapclient.Client {
 	t.Helper()
 	near, far := net.Pipe()
 	go func() { // ends with the pipe
@@ -34,7 +35,7 @@ func idler(t *testing.T, limit int, idles *int) *imapclient.Client {
 			case word == "DONE":
 				say(tag + " OK idle no more")
 			case command == "IDLE":
-				*idles++
+				idles.Add(1)
 				tag = word
 				say("+ idling")
 			case strings.HasPrefix(command, "LOGIN"):
@@ -56,7 +57,7 @@ func TestIdleForLong(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		limit int // lines that the server says
-		idles int
+		idles int32
 		took  time.Duration
 		alive bool
 	}{
@@ -68,14 +69,14 @@ func TestIdleForLong(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				idles := 0
+				var idles atomic.Int32
 				c := idler(t, test.limit, &idles)
 				begun := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				err := c.Idle(ctx)
-				if took := time.Since(begun); err == nil || idles != test.idles || took != test.took {
-					t.Errorf("%v after %v and %d commands, want %v and %d", err, took, idles, test.took, test.idles)
+				if took := time.Since(begun); err == nil || idles.Load() != test.idles || took != test.took {
+					t.Errorf("%v after %v and %d commands, want %v and %d", err, took, idles.Load(), test.took, test.idles)
 				}
 				if err := c.Noop(t.Context()); (err == nil) != test.alive {
 					t.Errorf("afterwards: %v", err)
