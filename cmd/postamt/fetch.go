@@ -28,7 +28,7 @@ func newFetch(a *app) *cobra.Command {
 	var f fetchFlags
 	cmd := &cobra.Command{
 		Use:   "fetch [NAME...]",
-		Short: "Bring mail home from other POP3 servers, exactly once",
+		Short: "Bring mail home from other POP3 and IMAP servers, exactly once",
 		Long: `Fetch brings home the mail of the [[fetch]] accounts in the configuration, all of them or those named: each new message
 goes to all the places that the account names, durably, and only then is it deleted on the other server, if the rules say
 so. It can be interrupted at any point; the next run goes on, and nothing is lost or delivered twice. postamt serve does it
