@@ -22,13 +22,13 @@ import (
 // The collector is killed on its way into Gmail, into a multidrop of which one recipient fails at first, and into a Maildir
 // or a quarantine as a scanner says. After one more run nothing is lost. Only Gmail may have the one in flight twice.
 //
-// POSTAMT_KILLS is how many processes are killed in all, by default 60, with -short 24.
+// POSTAMT_KILLS is how many processes are killed in all, by default 120, with -short 24.
 func TestKilledOnTheWayAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"gmail", "multidrop", "scan"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			newKiller(t, kind).sweep((killsWanted(60, 24) + 2) / 3)
+			newKiller(t, kind).sweep((killsWanted(120, 24) + 2) / 3)
 		})
 	}
 }
