@@ -29,7 +29,8 @@ func classify(err error) error {
 // classifyRefusal goes by the code if there is one (RFC 5530).
 func classifyRefusal(err error, refused *imapclient.Error) error {
 	switch {
-	case refused.Has("INUSE", "LIMIT"), refused.Code == "" && soundsBusy(refused.Text):
+	case refused.Has("INUSE", "LIMIT", "OVERQUOTA", "THROTTLED"), // the last two are Gmail's, of too much traffic
+		refused.Code == "" && soundsBusy(refused.Text):
 		return &collect.BusyError{Err: err}
 	case refused.Has("UNAVAILABLE", "SERVERBUG"), refused.Status == "BYE":
 		return &collect.TemporaryError{Err: err}

@@ -162,7 +162,10 @@ func (s *session) Finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if folder.UIDValidity != s.folder.UIDValidity || folder.UIDValidity == 0 && folder.Messages != s.folder.Messages {
+	if folder.UIDValidity == 0 {
+		return &collect.PermanentError{Err: fmt.Errorf("the server does not say how long the numbers in the folder %q hold (UIDVALIDITY), so nothing was deleted, as it might be other mail: keep = true leaves the mail there", s.source.folder)}
+	}
+	if folder.UIDValidity != s.folder.UIDValidity {
 		return &collect.TemporaryError{Err: errors.New("the folder was made anew in the meantime, nothing was deleted in it")}
 	}
 	if !folder.Deletes {
