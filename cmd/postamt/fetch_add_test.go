@@ -140,6 +140,7 @@ func TestFetchAddWrongInput(t *testing.T) {
 		{"probe localhost --timeout 20m", 2, "--timeout must be more than nothing"},
 		{"probe localhost --timeout 0s", 2, "--timeout must be more than nothing"},
 		{"probe localhost --user a --password hidden", 2, "the password itself does not belong here"},
+		{"probe pop3s://bob@localhost --password prompt", 2, "--password is for signing in, say with --user as whom, too"},
 		{"probe localhost --pin nonsense", 2, "is not a pin"},
 	} {
 		dir := t.TempDir()

@@ -82,9 +82,14 @@ A HOST alone means the ports 995 and 110. A URL (pop3s://, pop3://, imaps://, im
 shows TLS and capabilities.
 
 Exit status: 0 mail can be fetched from there, 1 it cannot (the output says why), 2 wrong command line.`,
-		Example: "  postamt fetch probe pop.example.net\n  postamt fetch probe pop3s://bob@pop.example.net --user bob --password prompt",
+		Example: "  postamt fetch probe pop.example.net\n  postamt fetch probe pop3s://pop.example.net --user bob --password file:secret",
 		Args:    exactly("HOST[:PORT]|URL"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.fetchProbe(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.user == "" && cmd.Flags().Changed("password") {
+				return usage("--password is for signing in, say with --user as whom, too")
+			}
+			return a.fetchProbe(cmd.Context(), args[0], f)
+		},
 	}
 	f.flags(cmd)
 	cmd.Flags().StringVar(&f.user, "user", "", "sign in as this `user`")
