@@ -16,6 +16,9 @@ func TestDeep(t *testing.T) {
 	if err := deep(func() error { return errSyntax }); !errors.Is(err, errSyntax) {
 		t.Error(err)
 	}
+	if err := deep(func() error { runtime.Goexit(); return nil }); err == nil {
+		t.Error("a goroutine that ended is a success")
+	}
 	defer func() {
 		p, ok := recover().(*deepPanic)
 		if !ok || p.value != "oh" || !strings.Contains(string(p.stack), "explode") {
