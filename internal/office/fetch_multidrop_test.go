@@ -82,7 +82,7 @@ func TestGmailDestination(t *testing.T) {
 	if err == nil {
 		err = one.Commit(t.Context())
 	}
-	if err == nil || collect.Classify(err) != collect.Temporary {
+	if err == nil || collect.Classify(err) != collect.Permanent {
 		t.Errorf("without a token: %v", err)
 	}
 	f.GmailOAuth = "nobody"
