@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -135,15 +138,31 @@ func Port(addr string) string {
 	return port
 }
 
+// ports are handed out from below the range from which the kernel takes those of outgoing connections, each once, so that
+// nobody else is likely to have one by the time its server listens.
+var ports = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(portCount))
+	return &n
+}()
+
+const (
+	firstPort = 10_000
+	portCount = 22_000
+)
+
 func freePort(t testing.TB) string {
 	t.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range portCount {
+		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(firstPort+ports.Add(1)%portCount, 10))
+		if l, err := lc.Listen(context.Background(), "tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("there is no free port")
+	return ""
 }
 
 // A logBuffer keeps the first 256 KiB of what is written.

@@ -148,19 +148,21 @@ func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot 
 	conf := filepath.Join(dir, "conf")
 	must(os.WriteFile(conf, fmt.Appendf(nil, dovecotConf, dir, Port(d.POP3), Port(d.POP3S), settings), 0o644))
 
+	var said logBuffer
 	cmd := exec.Command("dovecot", "-F", "-c", conf)
+	cmd.Stdout, cmd.Stderr = &said, &said
 	must(cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Logf("Dovecot's log:\n%s", log)
+			t.Logf("Dovecot said:\n%s\nand its log:\n%s", &said, log)
 		}
 	})
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 1000 {
+	for range 3000 {
 		conn, err := net.DialTimeout("tcp", d.POP3, time.Second)
 		if err == nil {
 			_ = conn.Close()
