@@ -204,6 +204,10 @@ func (r *run) knows(it *item, id identity) bool {
 			if it.entry.uid != it.UID {
 				r.p.renumbered++
 			}
+			if it.counted {
+				it.counted = false
+				r.report.New--
+			}
 			m.take(it.entry, it.Remote)
 			if before != nil && before != it.entry { // it was taken for new because TOP and RETR give different headers
 				r.forget = append(r.forget, before.key)

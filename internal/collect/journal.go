@@ -102,6 +102,7 @@ type entry struct {
 	seen, tried, settled    int64
 	deleting, missing       int64
 	sinks                   []string // that have it, while it is not settled
+	fresh                   bool     // this run saw it first
 }
 
 func (e *entry) isSettled() bool { return e.phase >= phaseSettled }

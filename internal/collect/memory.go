@@ -115,7 +115,7 @@ func (m *memory) takeNameless(r Remote) *entry {
 
 // add makes an entry for a message that is new.
 func (m *memory) add(r Remote, unique bool, id *identity, now int64) *entry {
-	e := &entry{uid: r.UID, size: r.Size, seen: now}
+	e := &entry{uid: r.UID, size: r.Size, seen: now, fresh: true}
 	e.key = newKey(m.account, r.UID, unique, id, r.Size, func(key string) bool { return m.byKey[key] != nil })
 	if id != nil {
 		e.digest, e.msgid = id.digest, id.msgid

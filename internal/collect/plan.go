@@ -18,6 +18,8 @@ type item struct {
 	// unsure: its UID does not tell whether it is known; the header must be compared.
 	unsure bool
 	again  bool // it was tried before, and the try did not come to its end
+	// counted: it is among Report.New.
+	counted bool
 	// judged: Start and Filter have been asked.
 	judged  bool
 	verdict Verdict

@@ -188,7 +188,8 @@ func (r *run) count() {
 	rep := r.report
 	rep.Listed = len(r.p.items)
 	for _, it := range r.p.items {
-		if it.entry == nil || it.entry.seen == r.p.now.Unix() {
+		if it.entry == nil || it.entry.fresh {
+			it.counted = true
 			rep.New++
 		}
 		switch it.action {

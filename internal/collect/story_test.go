@@ -25,6 +25,34 @@ func TestFetchesOnceAndLeavesMail(t *testing.T) {
 	b.wantUIDs("uid0", "uid1", "uid2", "uid3", "uid4")
 }
 
+// New is what no run has seen before, also when runs follow each other within a second, and when only the header of a message
+// tells that it is known.
+func TestNewIsNewOnce(t *testing.T) {
+	t.Parallel()
+	for _, nameless := range []bool{false, true} {
+		b := newBench(t, messages(3))
+		if nameless {
+			b.box.noTop = true
+			for i := range b.box.letters {
+				b.box.letters[i].uid = ""
+			}
+		}
+		for i, want := range []int{3, 0, 1, 0} {
+			if i == 2 {
+				l := message(3)
+				if nameless {
+					l.uid = ""
+				}
+				b.box.letters = append(b.box.letters, l)
+			}
+			rep, err := collect.Run(t.Context(), b.account, b.opt) // the clock stands still
+			if err != nil || rep.New != want {
+				t.Errorf("nameless %v, run %d: %d are new, want %d; %v", nameless, i, rep.New, want, err)
+			}
+		}
+	}
+}
+
 func TestFetchesAndDeletes(t *testing.T) {
 	t.Parallel()
 	all := messages(5)
