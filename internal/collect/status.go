@@ -189,9 +189,10 @@ func (j *Journal) schedule(ctx context.Context, account string, next, alarmed ti
 // by rule (by a filter, or at the start). It returns how many messages that are.
 func (j *Journal) Retry(ctx context.Context, account string) (n int, err error) {
 	err = j.db.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		res, err := tx.Exec(ctx, `UPDATE collect_messages SET attempts = 0, failure = '', phase = ?, outcome = ?
+		res, err := tx.Exec(ctx, `UPDATE collect_messages SET attempts = 0, failure = '', outcome = ?,
+			phase = CASE WHEN phase < ? THEN phase ELSE ? END
 			WHERE account = ? AND (phase < ? AND failure <> '' OR phase = ? AND outcome = ?)`,
-			phaseSeen, outcomeNone, account, phaseSettled, phaseSettled, outcomeLeft)
+			outcomeNone, phaseSettled, phaseSeen, account, phaseSettled, phaseSettled, outcomeLeft)
 		if err != nil {
 			return err
 		}

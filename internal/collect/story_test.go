@@ -315,6 +315,25 @@ func TestPoisonIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
+// A sink that may have a message already is told so also when somebody asked for another try: it looks for it first.
+func TestRetryIsAnotherTry(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, messages(1))
+	var again []bool
+	b.sink.commit = func(l collect.Letter) error {
+		again = append(again, l.Again)
+		return &collect.TemporaryError{Err: errors.New("it has the message, but its answer was lost")}
+	}
+	b.run()
+	if n, err := b.opt.Journal.Retry(t.Context(), "home"); n != 1 || err != nil {
+		t.Fatalf("Retry: %d, %v", n, err)
+	}
+	b.run()
+	if !slices.Equal(again, []bool{false, true}) {
+		t.Errorf("tried before: %v, want at the second try", again)
+	}
+}
+
 func TestRetryTakesWhatWasSetAside(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, messages(1))
