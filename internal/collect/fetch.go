@@ -170,6 +170,7 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 	}
 	id := identify(start[:n])
 	if r.knows(it, id) {
+		r.exposed = r.exposed || it.entry.outcome == outcomeLeft
 		_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, m, buf)
 		return err
 	}
@@ -243,8 +244,7 @@ func (r *run) settleUnfetched(ctx context.Context, it *item, id identity, header
 			r.unbegin(it)
 			return true, &MessageError{it.Num, &TemporaryError{errors.New(it.why)}}
 		case it.verdict == Leave:
-			r.p.settle(it.entry, outcomeLeft)
-			r.report.Skipped++
+			r.leave(it)
 			return true, nil
 		case it.verdict == Discard:
 			r.p.settle(it.entry, outcomeDiscarded)
@@ -261,6 +261,13 @@ func (r *run) settleUnfetched(ctx context.Context, it *item, id identity, header
 	r.p.settle(it.entry, outcomeDuplicate)
 	r.report.Duplicates++
 	return true, nil
+}
+
+// leave leaves at the source, for good, a message that was retrieved.
+func (r *run) leave(it *item) {
+	r.p.settle(it.entry, outcomeLeft)
+	r.report.Skipped++
+	r.exposed = true
 }
 
 func haveAll(sinks []Sink, names []string) bool {

@@ -92,7 +92,7 @@ type run struct {
 	forget      []string // entries that turned out to be others
 	failing     int      // messages in a row that sinks refused for the time being
 	closed      error    // what a sink says that takes nothing until a person does something
-	exposed     bool     // something was retrieved that no sink may have
+	exposed     bool     // something was retrieved that must stay at the source, or that no sink may have yet
 }
 
 // step marks a place where a crash could divide what is before from what is after.

@@ -51,8 +51,7 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 	sinks := r.account.Sinks
 	switch found.Verdict {
 	case Leave:
-		r.p.settle(it.entry, outcomeLeft)
-		r.report.Skipped++
+		r.leave(it)
 		r.warn(fmt.Errorf("message %s stays at the server: %s", it.UID, found.Why))
 		return nil
 	case Discard:

@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -383,6 +384,46 @@ func TestNoQuitWhileTheServerWouldDeleteWhatNobodyHas(t *testing.T) {
 	if rep := b.run(); rep.Fetched != 2 || rep.Deleted != 2 {
 		t.Errorf("%+v", rep)
 	}
+}
+
+// What was read and is left there, by a filter that had to see the message itself or by a scanner, must not be deleted
+// either.
+func TestNoQuitWhileTheServerWouldDeleteWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		noTop bool
+		rules collect.Rules
+	}{
+		{"filter", true, collect.Rules{Filter: func(context.Context, []byte) (collect.Verdict, error) { return collect.Leave, nil }}},
+		{"scanner", false, collect.Rules{Scan: &mindReader{}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, scanned("leave"))
+			b.box.info, b.box.noTop, b.account.Rules = collect.SessionInfo{Expires: true}, test.noTop, test.rules
+			b.account.Rules.Delete = true
+			if rep, err := b.tryRun(); collect.Classify(err) != collect.Temporary || b.box.finishes != 0 || rep.Skipped != 1 {
+				t.Errorf("%v, %d QUITs, %+v", err, b.box.finishes, rep)
+			}
+			if b.run(); b.box.retrieved != 1 || b.box.finishes != 1 { // it is not read again
+				t.Errorf("%d read, %d QUITs", b.box.retrieved, b.box.finishes)
+			}
+		})
+	}
+	t.Run("known by its header only", func(t *testing.T) {
+		t.Parallel()
+		l := message(0)
+		l.uid = ""
+		b := newBench(t, []letter{l})
+		b.box.info, b.box.noTop = collect.SessionInfo{Expires: true}, true
+		b.account.Rules.Filter = func(context.Context, []byte) (collect.Verdict, error) { return collect.Leave, nil }
+		for range 2 {
+			if _, err := b.tryRun(); collect.Classify(err) != collect.Temporary || b.box.finishes != 0 {
+				t.Errorf("%v, %d QUITs", err, b.box.finishes)
+			}
+		}
+	})
 }
 
 func TestBodyGetsCRLFAndTrace(t *testing.T) {
