@@ -62,3 +62,19 @@ func TLSServerEndPoint(cert *x509.Certificate) (ChannelBinding, error) {
 	f.Write(cert.Raw)
 	return ChannelBinding{Type: BindingTLSServerEndPoint, Data: f.Sum(nil)}, nil
 }
+
+// ClientBinding returns the channel binding for a client to use on a connection: tls-exporter or, where TLS cannot do
+// that, tls-server-end-point. It is nil if there is none, as without TLS, which is a nil state.
+func ClientBinding(state *tls.ConnectionState) *ChannelBinding {
+	if state == nil {
+		return nil
+	}
+	b, err := TLSExporter(state)
+	if err != nil && len(state.PeerCertificates) > 0 {
+		b, err = TLSServerEndPoint(state.PeerCertificates[0])
+	}
+	if err != nil {
+		return nil
+	}
+	return &b
+}

@@ -160,13 +160,17 @@ func newCert(t *testing.T, curve elliptic.Curve, alg x509.SignatureAlgorithm) tl
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// handshake makes a TLS connection and returns what its two ends know.
-func handshake(t *testing.T, cert tls.Certificate, version uint16) (client, server tls.ConnectionState) {
+// handshake makes a TLS connection and returns what its two ends know. edit changes the client's configuration.
+func handshake(t *testing.T, cert tls.Certificate, version uint16, edit ...func(*tls.Config)) (client, server tls.ConnectionState) {
 	t.Helper()
 	a, b := net.Pipe()
 	roots := x509.NewCertPool()
 	roots.AddCert(cert.Leaf)
-	c := tls.Client(a, &tls.Config{RootCAs: roots, ServerName: "mail.example", MinVersion: version, MaxVersion: version})
+	config := &tls.Config{RootCAs: roots, ServerName: "mail.example", MinVersion: version, MaxVersion: version}
+	for _, f := range edit {
+		f(config)
+	}
+	c := tls.Client(a, config)
 	s := tls.Server(b, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: version, SessionTicketsDisabled: true})
 	done := make(chan error, 1)
 	go func() { done <- s.Handshake() }()

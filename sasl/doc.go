@@ -5,6 +5,7 @@
 // Server mechanisms never see where accounts are kept: each takes a function that looks up or checks what it needs.
 // A Server or Client is one exchange: it takes decoded messages and returns messages to be encoded, and the protocol
 // around it does the rest. [DecodeBase64] and its neighbours are the encoding that POP3, IMAP and SMTP have in common.
+// A client that has a server's list of mechanisms asks [SelectMechanism] for the best one and [NewClient] for its Client.
 //
 // # Security
 //

@@ -1,6 +1,7 @@
 package sasl_test
 
 import (
+	"crypto/tls"
 	"fmt"
 
 	"github.com/postamt/postamt/sasl"
@@ -93,6 +94,43 @@ func ExampleSelectMechanism() {
 	// Output:
 	// SCRAM-SHA-256
 	// ""
+}
+
+// A client signs in with the best mechanism that the server lists and the connection allows.
+func ExampleNewClient() {
+	offered := []string{"PLAIN", "LOGIN", "SCRAM-SHA-256"}
+	var state *tls.ConnectionState // of the connection, nil without TLS
+	binding := sasl.ClientBinding(state)
+	mech := sasl.SelectMechanism(offered, sasl.SelectOptions{TLS: state != nil, Binding: binding != nil})
+	if mech == "" {
+		fmt.Println("no way to sign in on this connection")
+		return
+	}
+	client, err := sasl.NewClient(mech, sasl.ClientOptions{User: "tim", Password: "tanstaaftanstaaf", Offered: offered, Binding: binding})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	name, initial, err := client.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("AUTH %s, %.8s\n", name, initial)
+	// Output: AUTH SCRAM-SHA-256, n,,n=tim
+}
+
+// An access token takes the place of a password.
+func ExampleNewClient_token() {
+	mech := sasl.SelectMechanism([]string{"XOAUTH2", "PLAIN"}, sasl.SelectOptions{TLS: true, Token: true})
+	client, err := sasl.NewClient(mech, sasl.ClientOptions{User: "tim@example.com", Token: "an-access-token"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, initial, err := client.Start()
+	fmt.Printf("%s %q %v\n", mech, initial, err)
+	// Output: XOAUTH2 "user=tim@example.com\x01auth=Bearer an-access-token\x01\x01" <nil>
 }
 
 func ExampleAPOPDigest() {

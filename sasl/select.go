@@ -11,34 +11,23 @@ type SelectOptions struct {
 	TLS bool
 	// Binding says that the client has a channel binding for the connection.
 	Binding bool
-	// AllowPlaintext permits PLAIN and LOGIN without TLS, which shows the password to anybody on the way.
+	// AllowPlaintext permits PLAIN and LOGIN without TLS, which shows the password to anybody on the way. It does not
+	// permit to show a token: without TLS there is no mechanism for one (RFC 7628 §3).
 	AllowPlaintext bool
-}
-
-// preference lists the mechanisms a client takes, the best first: those that prove the server and bind the channel, those
-// that prove the server, one that at least does not send the password, and those that do.
-var preference = [...]struct {
-	name            string
-	plus, plaintext bool
-}{
-	{name: ScramSHA256Plus, plus: true},
-	{name: ScramSHA1Plus, plus: true},
-	{name: ScramSHA256},
-	{name: ScramSHA1},
-	{name: CRAMMD5},
-	{name: Plain, plaintext: true},
-	{name: Login, plaintext: true},
+	// Token says that the client has an access token, and no password: then it is OAUTHBEARER or XOAUTH2, else neither.
+	Token bool
 }
 
 // SelectMechanism returns the best of the mechanisms that a server offered, or the empty string if none will do. Names are
-// compared without regard to case (RFC 5034 §4).
+// compared without regard to case (RFC 5034 §4). [NewClient] returns the client's end of what was selected.
 func SelectMechanism(offered []string, opt SelectOptions) string {
-	for _, p := range preference {
-		if p.plus && !opt.Binding || p.plaintext && !opt.TLS && !opt.AllowPlaintext {
+	for _, m := range clientMechanisms {
+		shown := !opt.TLS && (m.token || m.plaintext && !opt.AllowPlaintext)
+		if m.token != opt.Token || m.plus && !opt.Binding || shown {
 			continue
 		}
-		if Offers(offered, p.name) {
-			return p.name
+		if Offers(offered, m.name) {
+			return m.name
 		}
 	}
 	return ""

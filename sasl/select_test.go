@@ -9,7 +9,7 @@ import (
 
 func TestSelectMechanism(t *testing.T) {
 	t.Parallel()
-	const all = "LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS GSSAPI"
+	const all = "LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS XOAUTH2 OAUTHBEARER GSSAPI"
 	for _, tt := range []struct {
 		offered string
 		opt     sasl.SelectOptions
@@ -30,6 +30,11 @@ func TestSelectMechanism(t *testing.T) {
 		{"SCRAM-SHA-256-PLUS", sasl.SelectOptions{TLS: true}, ""},
 		{"GSSAPI X-OWN", sasl.SelectOptions{TLS: true, Binding: true, AllowPlaintext: true}, ""},
 		{"", sasl.SelectOptions{TLS: true}, ""},
+		{all, sasl.SelectOptions{TLS: true, Binding: true, Token: true}, "OAUTHBEARER"},
+		{"PLAIN xoauth2", sasl.SelectOptions{TLS: true, Token: true}, "XOAUTH2"},
+		{"PLAIN SCRAM-SHA-256", sasl.SelectOptions{TLS: true, Token: true}, ""},
+		{"XOAUTH2 OAUTHBEARER", sasl.SelectOptions{TLS: true}, ""},
+		{"XOAUTH2 OAUTHBEARER", sasl.SelectOptions{Token: true, AllowPlaintext: true}, ""},
 	} {
 		if got := sasl.SelectMechanism(strings.Fields(tt.offered), tt.opt); got != tt.want {
 			t.Errorf("SelectMechanism(%s, %+v) = %q, want %q", tt.offered, tt.opt, got, tt.want)

@@ -17,72 +17,59 @@ const loginCommand = "LOGIN"
 
 // signIn signs in with the best way that the server offers and the options allow. state is nil without TLS.
 func (p *plain) signIn(opt *Options, state *tls.ConnectionState) error {
+	if opt.Token != "" && state == nil {
+		return ErrCleartext // a token is shown to verified servers only (RFC 7628 §3)
+	}
 	var offered []string
 	for _, c := range p.caps {
 		if m, ok := strings.CutPrefix(c, "AUTH="); ok {
 			offered = append(offered, m)
 		}
 	}
-	if opt.Token != "" {
-		return p.signInWithToken(opt, offered, state != nil)
+	credentials := sasl.ClientOptions{
+		User: opt.User, Password: opt.Password, Token: opt.Token, Offered: offered, Binding: sasl.ClientBinding(state),
 	}
-	allowed := slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return !opt.allows(m) })
-	binding := bindingOf(state)
-	choice := sasl.SelectOptions{TLS: state != nil, Binding: binding != nil, AllowPlaintext: opt.AllowCleartext}
-	mech := sasl.SelectMechanism(allowed, choice)
-	command := mech == "" && opt.allows(loginCommand) && !p.has("LOGINDISABLED")
-	if command && state == nil && !opt.AllowCleartext {
-		return ErrCleartext
+	if host, port, err := net.SplitHostPort(opt.Addr); err == nil {
+		credentials.Host = host
+		credentials.Port, _ = strconv.Atoi(port)
 	}
-	if mech == "" && !command {
-		choice.AllowPlaintext = true
-		if sasl.SelectMechanism(allowed, choice) != "" {
-			return ErrCleartext
-		}
-		return ErrNoMechanism
-	}
-	initial := p.has("SASL-IR")
-	p.caps = nil // they may be others afterwards (RFC 3501 §6.2.2)
-	if command {
-		return p.login(opt.User, opt.Password)
-	}
-	client, err := mechanism(mech, offered, binding, opt.User, opt.Password)
+	mech, err := p.choose(opt, offered, sasl.SelectOptions{
+		TLS: state != nil, Binding: credentials.Binding != nil, AllowPlaintext: opt.AllowCleartext, Token: opt.Token != "",
+	})
 	if err != nil {
 		return err
 	}
-	return p.authenticate(client, initial)
-}
-
-// signInWithToken signs in with an access token, which is shown to verified servers only (RFC 7628 §3).
-func (p *plain) signInWithToken(opt *Options, offered []string, secure bool) error {
-	if !secure {
-		return ErrCleartext
-	}
-	mech := ""
-	for _, m := range []string{sasl.XOAuth2, sasl.OAuthBearer} { // the second one is better
-		if sasl.Offers(offered, m) && opt.allows(m) {
-			mech = m
-		}
-	}
-	if mech == "" {
-		return ErrNoMechanism
-	}
-	bearer := sasl.Bearer{User: opt.User, Token: opt.Token}
-	if host, port, err := net.SplitHostPort(opt.Addr); err == nil {
-		bearer.Host = host
-		bearer.Port, _ = strconv.Atoi(port)
-	}
-	client := sasl.NewXOAuth2Client(bearer)
-	if mech == sasl.OAuthBearer {
-		client = sasl.NewOAuthBearerClient(bearer)
-	}
 	initial := p.has("SASL-IR")
-	p.caps = nil
-	err := p.authenticate(client, initial)
-	if said := client.Refused(); err != nil && said != nil {
-		return &TokenError{Refusal: err, Said: said}
+	p.caps = nil // they may be others afterwards (RFC 3501 §6.2.2)
+	if mech == "" {
+		return p.login(opt.User, opt.Password)
+	}
+	client, err := sasl.NewClient(mech, credentials)
+	if err != nil {
+		return err
+	}
+	err = p.authenticate(client, initial)
+	if bearer, ok := client.(*sasl.BearerClient); ok && err != nil && bearer.Refused() != nil {
+		return &TokenError{Refusal: err, Said: bearer.Refused()}
 	}
 	return err
+}
+
+// choose returns the mechanism to sign in with, or none for the command LOGIN.
+func (p *plain) choose(opt *Options, offered []string, can sasl.SelectOptions) (mech string, err error) {
+	allowed := slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return !opt.allows(m) })
+	if mech = sasl.SelectMechanism(allowed, can); mech != "" {
+		return mech, nil
+	}
+	command := !can.Token && opt.allows(loginCommand) && !p.has("LOGINDISABLED")
+	if command && (can.TLS || can.AllowPlaintext) {
+		return "", nil
+	}
+	can.AllowPlaintext = true
+	if command || sasl.SelectMechanism(allowed, can) != "" {
+		return "", ErrCleartext
+	}
+	return "", ErrNoMechanism
 }
 
 // A TokenError is a server's refusal of a token, with its reason.
@@ -95,47 +82,6 @@ func (e *TokenError) Unwrap() []error { return []error{e.Refusal, e.Said} }
 
 func (o *Options) allows(mech string) bool {
 	return len(o.Mechanisms) == 0 || sasl.Offers(o.Mechanisms, mech)
-}
-
-// bindingOf returns the channel binding of the connection: tls-exporter, or where TLS cannot do that,
-// tls-server-end-point.
-func bindingOf(state *tls.ConnectionState) *sasl.ChannelBinding {
-	if state == nil {
-		return nil
-	}
-	b, err := sasl.TLSExporter(state)
-	if err != nil {
-		b, err = sasl.TLSServerEndPoint(state.PeerCertificates[0])
-	}
-	if err != nil {
-		return nil
-	}
-	return &b
-}
-
-// mechanism returns the client's end of a mechanism that sasl.SelectMechanism chose.
-func mechanism(mech string, offered []string, binding *sasl.ChannelBinding, user, password string) (sasl.Client, error) {
-	opt := sasl.ScramClientOptions{User: user, Password: password}
-	switch {
-	case strings.HasSuffix(mech, "-PLUS"):
-		opt.Binding = binding
-	case binding != nil:
-		// RFC 5802 §6: the server notices if somebody took the -PLUS mechanisms off the list.
-		opt.NoPlusOffered = !slices.ContainsFunc(offered, func(m string) bool { return strings.HasSuffix(m, "-PLUS") })
-	}
-	switch mech {
-	case sasl.ScramSHA256Plus, sasl.ScramSHA256:
-		return sasl.NewScramClient(sasl.SHA256, opt), nil
-	case sasl.ScramSHA1Plus, sasl.ScramSHA1:
-		return sasl.NewScramClient(sasl.SHA1, opt), nil
-	case sasl.CRAMMD5:
-		return sasl.NewCRAMMD5Client(user, password), nil
-	case sasl.Plain:
-		return sasl.NewPlainClient("", user, password), nil
-	case sasl.Login:
-		return sasl.NewLoginClient(user, password), nil
-	}
-	return nil, fmt.Errorf("%w: no client for %s", ErrNoMechanism, mech)
 }
 
 // authenticate goes through a SASL exchange (RFC 3501 §6.2.2, RFC 4959).

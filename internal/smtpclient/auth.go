@@ -39,13 +39,12 @@ func (c *Conn) signIn(ctx context.Context) error {
 
 func (c *Conn) mechanism(ctx context.Context) (sasl.Client, error) {
 	offered := strings.Fields(c.ext["AUTH"])
-	var usable []string // CRAM-MD5 is not worth it
-	for _, name := range []string{sasl.ScramSHA256Plus, sasl.ScramSHA1Plus, sasl.ScramSHA256, sasl.ScramSHA1, sasl.Plain, sasl.Login} {
-		if sasl.Offers(offered, name) {
-			usable = append(usable, name)
-		}
+	// CRAM-MD5 is not worth it.
+	usable := slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return strings.EqualFold(m, sasl.CRAMMD5) })
+	var binding *sasl.ChannelBinding
+	if !c.opt.unbound {
+		binding = sasl.ClientBinding(c.tls)
 	}
-	binding := c.binding()
 	// A Unix socket leads to this machine only.
 	mech := sasl.SelectMechanism(usable, sasl.SelectOptions{TLS: c.secure, Binding: binding != nil, AllowPlaintext: c.opt.network() == "unix"})
 	if mech == "" {
@@ -55,41 +54,7 @@ func (c *Conn) mechanism(ctx context.Context) (sasl.Client, error) {
 	if err != nil {
 		return nil, &PasswordError{err}
 	}
-	scram := sasl.ScramClientOptions{User: c.opt.User, Password: password}
-	if bound(mech) {
-		scram.Binding = binding
-	} else {
-		// RFC 5802 §6: the server notices if somebody took the -PLUS mechanisms off the list.
-		scram.NoPlusOffered = binding != nil && !slices.ContainsFunc(offered, bound)
-	}
-	switch mech {
-	case sasl.ScramSHA256Plus, sasl.ScramSHA256:
-		return sasl.NewScramClient(sasl.SHA256, scram), nil
-	case sasl.ScramSHA1Plus, sasl.ScramSHA1:
-		return sasl.NewScramClient(sasl.SHA1, scram), nil
-	case sasl.Login:
-		return sasl.NewLoginClient(c.opt.User, password), nil
-	default:
-		return sasl.NewPlainClient("", c.opt.User, password), nil
-	}
-}
-
-func bound(mech string) bool { return strings.HasSuffix(strings.ToUpper(mech), "-PLUS") }
-
-// binding returns the channel binding of the connection: tls-exporter, or where TLS cannot do that, tls-server-end-point;
-// nil if there is none.
-func (c *Conn) binding() *sasl.ChannelBinding {
-	if c.tls == nil || c.opt.unbound {
-		return nil
-	}
-	b, err := sasl.TLSExporter(c.tls)
-	if err != nil {
-		b, err = sasl.TLSServerEndPoint(c.tls.PeerCertificates[0])
-	}
-	if err != nil {
-		return nil
-	}
-	return &b
+	return sasl.NewClient(mech, sasl.ClientOptions{User: c.opt.User, Password: password, Offered: offered, Binding: binding})
 }
 
 func (c *Conn) auth(client sasl.Client) error {
@@ -110,7 +75,7 @@ func (c *Conn) auth(client sasl.Client) error {
 			return nil
 		}
 		var refused *ReplyError
-		if round == 0 && bound(mech) && errors.As(err, &refused) && refused.Code != 421 {
+		if round == 0 && sasl.BindsChannel(mech) && errors.As(err, &refused) && refused.Code != 421 {
 			return fmt.Errorf("%w: %w", errBinding, err)
 		}
 		if err != nil {

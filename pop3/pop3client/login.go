@@ -34,17 +34,18 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 		return err
 	}
 	offered := capa.SASL()
+	opt := sasl.ClientOptions{User: user, Password: password, Offered: capa.SASL(), Binding: sasl.ClientBinding(c.tls)}
 	for {
-		mech, err := c.selectMechanism(capa, offered)
+		mech, err := c.selectMechanism(capa, offered, opt.Binding != nil)
 		if err != nil {
 			return err
 		}
 		if mech == userPass {
 			return c.userPass(ctx, user, password)
 		}
-		client, err := c.mechanism(mech, capa.SASL(), user, password)
+		client, err := sasl.NewClient(mech, opt)
 		if err != nil {
-			return err
+			return fmt.Errorf("pop3client: sign in: %w", err)
 		}
 		tried, err := c.auth(ctx, client)
 		if err == nil {
@@ -64,9 +65,8 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 }
 
 // selectMechanism returns the best way among those offered, or the error that says why there is none.
-func (c *Client) selectMechanism(capa pop3.Capabilities, offered []string) (string, error) {
+func (c *Client) selectMechanism(capa pop3.Capabilities, offered []string, canBind bool) (string, error) {
 	allowed := slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return !c.allows(m) })
-	_, canBind := c.binding()
 	opt := sasl.SelectOptions{TLS: c.secure, Binding: canBind, AllowPlaintext: c.opt.AllowCleartext}
 	if mech := sasl.SelectMechanism(allowed, opt); mech != "" {
 		return mech, nil
@@ -87,44 +87,6 @@ func (c *Client) selectMechanism(capa pop3.Capabilities, offered []string) (stri
 // allows reports whether Options.Mechanisms has the mechanism.
 func (c *Client) allows(mech string) bool {
 	return len(c.opt.Mechanisms) == 0 || sasl.Offers(c.opt.Mechanisms, mech)
-}
-
-// binding returns the channel binding of the connection: tls-exporter, or where TLS cannot do that, tls-server-end-point.
-func (c *Client) binding() (*sasl.ChannelBinding, bool) {
-	if c.tls == nil {
-		return nil, false
-	}
-	b, err := sasl.TLSExporter(c.tls)
-	if err != nil {
-		b, err = sasl.TLSServerEndPoint(c.tls.PeerCertificates[0])
-	}
-	return &b, err == nil
-}
-
-// mechanism returns the client's end of a mechanism that SelectMechanism chose.
-func (c *Client) mechanism(mech string, offered []string, user, password string) (sasl.Client, error) {
-	opt := sasl.ScramClientOptions{User: user, Password: password}
-	binding, canBind := c.binding()
-	switch {
-	case strings.HasSuffix(mech, "-PLUS"):
-		opt.Binding = binding
-	case canBind:
-		// RFC 5802 §6: the server notices if somebody took the -PLUS mechanisms off the list.
-		opt.NoPlusOffered = !slices.ContainsFunc(offered, func(m string) bool { return strings.HasSuffix(m, "-PLUS") })
-	}
-	switch mech {
-	case sasl.ScramSHA256Plus, sasl.ScramSHA256:
-		return sasl.NewScramClient(sasl.SHA256, opt), nil
-	case sasl.ScramSHA1Plus, sasl.ScramSHA1:
-		return sasl.NewScramClient(sasl.SHA1, opt), nil
-	case sasl.CRAMMD5:
-		return sasl.NewCRAMMD5Client(user, password), nil
-	case sasl.Plain:
-		return sasl.NewPlainClient("", user, password), nil
-	case sasl.Login:
-		return sasl.NewLoginClient(user, password), nil
-	}
-	return nil, fmt.Errorf("pop3client: sign in: %w: no client for %s", ErrNoMechanism, mech)
 }
 
 // userPass signs in with USER and PASS (RFC 1939 §7), one after the other: the name's answer does not tell whether there

@@ -29,20 +29,21 @@ func (c *Client) LoginToken(ctx context.Context, b sasl.Bearer) error {
 		return err
 	}
 	offered := capa.SASL()
-	for _, mech := range [...]string{sasl.OAuthBearer, sasl.XOAuth2} {
-		if !c.allows(mech) || len(c.opt.Mechanisms) == 0 && !sasl.Offers(offered, mech) {
-			continue
-		}
-		client := sasl.NewOAuthBearerClient(b)
-		if mech == sasl.XOAuth2 {
-			client = sasl.NewXOAuth2Client(b)
-		}
-		if _, err := c.auth(ctx, client); err != nil {
-			return fmt.Errorf("pop3client: sign in with %s: %w", mech, err)
-		}
-		return nil
+	if len(c.opt.Mechanisms) > 0 {
+		offered = c.opt.Mechanisms
 	}
-	return fmt.Errorf("pop3client: sign in with a token: %w", ErrNoMechanism)
+	mech := sasl.SelectMechanism(offered, sasl.SelectOptions{TLS: c.secure, Token: true})
+	if mech == "" {
+		return fmt.Errorf("pop3client: sign in with a token: %w", ErrNoMechanism)
+	}
+	client, err := sasl.NewClient(mech, sasl.ClientOptions{User: b.User, Token: b.Token, Host: b.Host, Port: b.Port})
+	if err == nil {
+		_, err = c.auth(ctx, client)
+	}
+	if err != nil {
+		return fmt.Errorf("pop3client: sign in with %s: %w", mech, err)
+	}
+	return nil
 }
 
 // tokenRefused joins what the server said about a token, if it did, with its refusal of the exchange.

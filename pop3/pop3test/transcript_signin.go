@@ -61,20 +61,9 @@ func (v *visit) signIn(user, pass string) (status pop3.Status, err error) {
 // authenticate runs the AUTH command up to the last response of the server, which is left for the next step. It sends no
 // initial response, and answers the server's proof as RFC 5034 §4 says.
 func (v *visit) authenticate(mech, user, pass string) error {
-	var c sasl.Client
-	switch mech {
-	case sasl.Plain:
-		c = sasl.NewPlainClient("", user, pass)
-	case sasl.Login:
-		c = sasl.NewLoginClient(user, pass)
-	case sasl.CRAMMD5:
-		c = sasl.NewCRAMMD5Client(user, pass)
-	case sasl.ScramSHA256:
-		c = sasl.NewScramClient(sasl.SHA256, sasl.ScramClientOptions{User: user, Password: pass})
-	case sasl.ScramSHA1:
-		c = sasl.NewScramClient(sasl.SHA1, sasl.ScramClientOptions{User: user, Password: pass})
-	default:
-		return fmt.Errorf("mechanism %q is not known here", mech)
+	c, err := sasl.NewClient(mech, sasl.ClientOptions{User: user, Password: pass})
+	if err != nil {
+		return err
 	}
 	_, first, err := c.Start()
 	if err != nil {
