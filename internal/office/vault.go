@@ -121,7 +121,10 @@ func makeData(data string) error {
 	case fi.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("others may write to the data folder %s (mode %04o), that is not safe: chmod go-w %s", data, fi.Mode().Perm(), data)
 	}
-	return checkOwner(filepath.Join(data, catalogName), os.Geteuid())
+	if err := checkOwner(filepath.Join(data, catalogName), os.Geteuid()); err != nil {
+		return err
+	}
+	return checkCatalog(data)
 }
 
 // checkOwner refuses to work as another user than the one whose catalog it is. Root could, and would leave files behind
