@@ -86,9 +86,19 @@ func sayExitStatus(cmd *cobra.Command) {
 	cmd.Long += "\n\n" + "Exit status: 0 done, 1 not done (standard error says why), 2 wrong command line."
 }
 
+// read reads the configuration: the file that is found first, and from then on that same one. So a reload says that it
+// is gone, in place of taking over another one or the defaults.
+func (a *app) read() (*config.Loaded, error) {
+	l, err := config.Load(a.configPath)
+	if err == nil && l.Path != "" {
+		a.configPath = l.Path
+	}
+	return l, err
+}
+
 // load reads the configuration and prints what is unwise in it.
 func (a *app) load() (*config.Loaded, error) {
-	l, err := config.Load(a.configPath)
+	l, err := a.read()
 	if err != nil {
 		return nil, err
 	}

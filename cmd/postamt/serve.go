@@ -42,7 +42,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loaded, err := config.Load(a.configPath)
+	loaded, err := a.read()
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (a *app) serve(ctx context.Context) error {
 	log.Info("postamt", "version", build.Version, "config", loaded.Path, "data", loaded.Data, "pid", os.Getpid())
 	o, err := office.Open(ctx, &loaded.Config, office.Options{
 		Log:      log.Logger,
-		Load:     func() (*config.Loaded, error) { return config.Load(a.configPath) },
+		Load:     a.read, // one reload at a time
 		SetLog:   func(c config.Log) { log.SetLevel(c.Level) },
 		Sockets:  sockets,
 		Notify:   systemd.NewNotifier(os.Getenv),
