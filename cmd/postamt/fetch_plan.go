@@ -15,7 +15,7 @@ type fetchDecision struct {
 	Num     int    `json:"num"`
 	UID     string `json:"uid"`
 	Size    int64  `json:"size"`
-	Action  string `json:"action"` // "fetch", "delete", "discard", "skip" or "none"
+	Action  string `json:"action"` // "fetch", "delete", "discard", "skip", "later" or "none"
 	Delete  bool   `json:"delete"` // from the server; with "fetch", afterwards
 	Reason  string `json:"reason"`
 }
@@ -74,6 +74,8 @@ func (a *app) fetchTable(all []fetchDecision, count map[collect.Action]int, octe
 			action = "delete unseen"
 		case d.Action == collect.ActionSkip.String():
 			action = "leave"
+		case d.Action == collect.ActionLater.String():
+			action = "not now"
 		case d.Action == collect.ActionFetch.String() && d.Delete:
 			action = "fetch, delete"
 		}
@@ -84,6 +86,10 @@ func (a *app) fetchTable(all []fetchDecision, count map[collect.Action]int, octe
 			return err
 		}
 	}
-	return a.print("would fetch %d (%s), delete %d, leave %d, nothing to do for %d\n", count[collect.ActionFetch], terminal.FormatOctets(octets),
-		deleted, count[collect.ActionSkip], count[collect.ActionNone])
+	later := ""
+	if n := count[collect.ActionLater]; n > 0 {
+		later = fmt.Sprintf(" leave %d for a later run,", n)
+	}
+	return a.print("would fetch %d (%s), delete %d, leave %d,%s nothing to do for %d\n", count[collect.ActionFetch], terminal.FormatOctets(octets),
+		deleted, count[collect.ActionSkip], later, count[collect.ActionNone])
 }

@@ -23,12 +23,34 @@ func Plan(ctx context.Context, a Account, o Options) (decisions []Decision, err 
 	if err := p.plan(ctx, list); err != nil {
 		return nil, err
 	}
+	if err := p.askScanner(ctx); err != nil {
+		return nil, err
+	}
 	decisions = make([]Decision, len(p.items))
 	for i, it := range p.items {
 		del := it.action == ActionFetch && p.rules.Delete && p.rules.DeleteAfter <= 0 && it.pos < len(p.items)-p.rules.KeepNewest
 		decisions[i] = Decision{Remote: it.Remote, Action: it.action, Reason: it.reason, Delete: del}
 	}
 	return decisions, p.session.Finish(ctx)
+}
+
+// askScanner puts off what is to be fetched if the scanner is not there.
+func (p *planner) askScanner(ctx context.Context) error {
+	s, ok := p.rules.Scan.(ReadyScanner)
+	fetch := p.inOrder()
+	if !ok || len(fetch) == 0 {
+		return nil
+	}
+	err := s.Ready(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, it := range fetch {
+		if err != nil {
+			it.action, it.reason = ActionLater, err.Error()
+		}
+	}
+	return nil
 }
 
 // open reads the memory of an account and opens its source.

@@ -164,6 +164,8 @@ type shelf struct {
 	unsafe bool
 	begin  func(l collect.Letter) error
 	commit func(l collect.Letter) error
+	// committed, if set, is called when a message is there.
+	committed func()
 
 	mu      sync.Mutex
 	bodies  []string
@@ -215,6 +217,9 @@ func (d *shelving) Commit(context.Context) error {
 	d.shelf.keys[d.letter.Key] = true
 	d.shelf.bodies = append(d.shelf.bodies, d.buf.String())
 	d.shelf.letters = append(d.shelf.letters, d.letter)
+	if d.shelf.committed != nil {
+		d.shelf.committed()
+	}
 	return nil
 }
 

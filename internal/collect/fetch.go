@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,6 +49,9 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 		if ctx.Err() != nil {
 			return context.Cause(ctx), true
 		}
+		if err := r.ready(ctx); err != nil {
+			return err, ctx.Err() != nil
+		}
 		if tried == begun {
 			begun += r.beginTogether(items[tried:])
 			// One commit for two things: the messages before are settled, these are being tried.
@@ -85,7 +89,7 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 // is alone the next time, and the others are not counted again.
 func (r *run) beginTogether(items []*item) (n int) {
 	together := maxTogether
-	for _, s := range r.account.Sinks {
+	for _, s := range slices.Concat(r.account.Sinks, r.rules.Quarantine) {
 		if !s.Safe() {
 			together = 1
 		}
@@ -108,19 +112,26 @@ func (r *run) beginTogether(items []*item) (n int) {
 // begin notes the attempt ahead, so that a message that kills the whole process is counted, too.
 func (r *run) begin(it *item) {
 	if e := it.entry; e != nil {
-		it.again = e.phase == phaseDelivering
+		it.begun, it.again = e, e.phase == phaseDelivering
 		e.phase, e.tried = phaseDelivering, r.p.now.Unix()
 		e.attempts++
 		r.p.memory.touch(e)
 	}
 }
 
+// beginLate begins a message that could only be known by its header.
+func (r *run) beginLate(it *item) {
+	r.begin(it)
+	it.late = !it.again
+}
+
 // unbegin takes the attempt back: that it failed is our own doing, or the sink's.
 func (r *run) unbegin(it *item) {
-	if e := it.entry; e != nil && !e.isSettled() && e.attempts > 0 {
+	if e := it.begun; e != nil && !e.isSettled() && e.attempts > 0 {
 		e.attempts--
 		r.p.memory.touch(e)
 	}
+	it.begun = nil
 }
 
 func (r *run) fail(it *item, err error) {
@@ -201,7 +212,6 @@ func (r *run) knows(it *item, id identity) bool {
 	if it.unsure || e == nil {
 		before := it.entry
 		if it.entry = m.find(id, it.Remote); it.entry != nil {
-			it.again = it.again && before == it.entry || before != it.entry && it.entry.phase == phaseDelivering
 			if it.entry.uid != it.UID {
 				r.p.renumbered++
 			}
@@ -217,13 +227,16 @@ func (r *run) knows(it *item, id identity) bool {
 			if it.entry.isSettled() {
 				return true
 			}
+			if before != it.entry {
+				r.beginLate(it)
+			}
 		} else {
 			it.entry = e
 		}
 	}
 	if it.entry == nil {
 		it.entry = m.add(it.Remote, it.unique, &id, r.p.now.Unix())
-		r.begin(it)
+		r.beginLate(it)
 	}
 	if it.entry.digest != id.digest {
 		it.entry.digest, it.entry.msgid = id.digest, id.msgid
@@ -242,6 +255,7 @@ func (r *run) settleUnfetched(ctx context.Context, it *item, id identity, header
 		switch {
 		case it.failed:
 			r.unbegin(it)
+			r.failing++
 			return true, &MessageError{it.Num, &TemporaryError{errors.New(it.why)}}
 		case it.verdict == Leave:
 			r.leave(it)
@@ -315,6 +329,9 @@ func (r *run) deliver(ctx context.Context, it *item, sinks []Sink, letter Letter
 			return err
 		}
 	} else {
+		if err := r.note(ctx, it, sinks); err != nil {
+			return err
+		}
 		stop := keepAlive(ctx, r.p.session)
 		f.commit(ctx, r.step)
 		stop()
@@ -336,6 +353,20 @@ func (r *run) deliver(ctx context.Context, it *item, sinks []Sink, letter Letter
 	r.report.Octets += f.octets
 	r.tell(Event{Kind: EventFetched, UID: it.UID, Key: e.key, Size: f.octets})
 	return nil
+}
+
+// note makes durable, before a sink can have the message, what the next run could not find out: where a scanner wants it
+// to go, and, for sinks that do not know letters again, that it was tried.
+func (r *run) note(ctx context.Context, it *item, sinks []Sink) error {
+	e := it.entry
+	if it.found != nil {
+		e.found = it.found
+		r.p.memory.touch(e)
+	} else if !it.late || !slices.ContainsFunc(sinks, func(s Sink) bool { return !s.Safe() }) {
+		return nil
+	}
+	it.late = false
+	return r.save(ctx, change{})
 }
 
 // traceLine is a Received field (RFC 5321 §4.4) for a message that was picked up.

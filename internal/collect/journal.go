@@ -67,6 +67,11 @@ CREATE TABLE collect_deliveries (
 ALTER TABLE collect_accounts ADD COLUMN refused BIGINT NOT NULL DEFAULT 0; -- runs since the last success that were refused without a reason
 ALTER TABLE collect_accounts ADD COLUMN failing BIGINT NOT NULL DEFAULT 0; -- when the first run since the last success failed
 `},
+	{Number: 3, SQL: `
+ALTER TABLE collect_messages ADD COLUMN verdict BIGINT NOT NULL DEFAULT 0; -- of a scanner, plus 1, once a sink may have the message; 0: none
+ALTER TABLE collect_messages ADD COLUMN fields TEXT NOT NULL DEFAULT '';   -- that it adds
+ALTER TABLE collect_messages ADD COLUMN why TEXT NOT NULL DEFAULT '';
+`},
 }
 
 // phase is how far a message has come.
@@ -102,6 +107,7 @@ type entry struct {
 	seen, tried, settled    int64
 	deleting, missing       int64
 	sinks                   []string // that have it, while it is not settled
+	found                   *Finding // what holds because some sink may have it, while it is not settled
 	fresh                   bool     // this run saw it first
 }
 
@@ -136,17 +142,23 @@ func (j *Journal) load(ctx context.Context, account string) (entries []*entry, b
 }
 
 func readEntries(ctx context.Context, tx catalog.Tx, account string, open map[string]*entry) (entries []*entry, err error) {
-	rows, err := tx.Query(ctx, `SELECT key, uid, size, digest, msgid, phase, outcome, attempts, failure, seen, tried, settled, deleting, missing
-		FROM collect_messages WHERE account = ? ORDER BY seen, key`, account)
+	rows, err := tx.Query(ctx, `SELECT key, uid, size, digest, msgid, phase, outcome, attempts, failure, seen, tried, settled, deleting, missing,
+		verdict, fields, why FROM collect_messages WHERE account = ? ORDER BY seen, key`, account)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		e := &entry{}
+		var verdict Verdict
+		var f Finding
 		if err := rows.Scan(&e.key, &e.uid, &e.size, &e.digest, &e.msgid, &e.phase, &e.outcome, &e.attempts, &e.failure,
-			&e.seen, &e.tried, &e.settled, &e.deleting, &e.missing); err != nil {
+			&e.seen, &e.tried, &e.settled, &e.deleting, &e.missing, &verdict, &f.Fields, &f.Why); err != nil {
 			return nil, err
+		}
+		if verdict > 0 {
+			f.Verdict = verdict - 1
+			e.found = &f
 		}
 		entries = append(entries, e)
 		if !e.isSettled() {
@@ -208,15 +220,21 @@ func (j *Journal) save(ctx context.Context, account string, c change) error {
 
 func (c change) write(ctx context.Context, tx catalog.Tx, account string) error {
 	for _, e := range c.entries {
+		var verdict Verdict
+		var f Finding
+		if e.found != nil {
+			f, verdict = *e.found, e.found.Verdict+1
+		}
 		if _, err := tx.Exec(ctx, `INSERT INTO collect_messages
-			(account, key, uid, size, digest, msgid, phase, outcome, attempts, failure, seen, tried, settled, deleting, missing)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			(account, key, uid, size, digest, msgid, phase, outcome, attempts, failure, seen, tried, settled, deleting, missing,
+			verdict, fields, why)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (account, key) DO UPDATE SET uid = excluded.uid, size = excluded.size, digest = excluded.digest,
 			msgid = excluded.msgid, phase = excluded.phase, outcome = excluded.outcome, attempts = excluded.attempts,
 			failure = excluded.failure, tried = excluded.tried, settled = excluded.settled, deleting = excluded.deleting,
-			missing = excluded.missing`,
+			missing = excluded.missing, verdict = excluded.verdict, fields = excluded.fields, why = excluded.why`,
 			account, e.key, e.uid, e.size, e.digest, e.msgid, e.phase, e.outcome, e.attempts, e.failure,
-			e.seen, e.tried, e.settled, e.deleting, e.missing); err != nil {
+			e.seen, e.tried, e.settled, e.deleting, e.missing, verdict, f.Fields, f.Why); err != nil {
 			return err
 		}
 		for _, sink := range e.sinks {

@@ -17,7 +17,11 @@ type item struct {
 	byUID  *entry    // what it is by its UID, while that is being checked
 	// unsure: its UID does not tell whether it is known; the header must be compared.
 	unsure bool
-	again  bool // it was tried before, and the try did not come to its end
+	begun  *entry // that the attempt was noted in
+	again  bool   // it was tried before, and the try did not come to its end
+	late   bool   // the journal does not know yet that it is being tried
+	// found is what a scanner has just found.
+	found *Finding
 	// counted: it is among Report.New.
 	counted bool
 	// judged: Start and Filter have been asked.
@@ -152,7 +156,7 @@ func (p *planner) wantsDelete(it *item) bool {
 }
 
 func (p *planner) settle(e *entry, o outcome) {
-	e.phase, e.outcome, e.settled, e.failure = phaseSettled, o, p.now.Unix(), ""
+	e.phase, e.outcome, e.settled, e.failure, e.found = phaseSettled, o, p.now.Unix(), "", nil
 	p.memory.touch(e)
 }
 
@@ -176,11 +180,11 @@ func (p *planner) decide(it *item) {
 	case p.rules.SkipAbove > 0 && it.Size > p.rules.SkipAbove:
 		it.action, it.reason = ActionSkip, fmt.Sprintf("larger than %d octets", p.rules.SkipAbove)
 	case it.failed:
-		it.action, it.reason = ActionSkip, it.why
+		it.action, it.reason = ActionLater, it.why
 	case it.judged && it.verdict == Discard:
 		it.action, it.reason = ActionDiscard, it.why
 	case p.setAside(e):
-		it.action, it.reason = ActionSkip, fmt.Sprintf("set aside after %d attempts: %s", e.attempts, e.failure)
+		it.action, it.reason = ActionLater, fmt.Sprintf("set aside after %d attempts: %s", e.attempts, e.failure)
 	case it.entry == nil:
 		it.action, it.reason = ActionFetch, "its header will tell whether it is known"
 	case e.attempts > 0:
@@ -222,7 +226,7 @@ func (p *planner) cap() {
 		messages++
 		octets += max(it.Size, 0)
 		if p.rules.MaxMessages > 0 && messages > p.rules.MaxMessages || p.rules.MaxOctets > 0 && octets > p.rules.MaxOctets && messages > 1 {
-			it.action, it.reason = ActionSkip, capped
+			it.action, it.reason = ActionLater, capped
 		}
 	}
 }

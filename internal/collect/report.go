@@ -124,9 +124,12 @@ const (
 	ActionDiscard
 	// ActionSkip leaves it by rule.
 	ActionSkip
+	// ActionLater leaves it for a later run, which will look again: it failed too often, a filter or a scanner cannot tell, or
+	// one run may not fetch so much.
+	ActionLater
 )
 
-// String returns "none", "fetch", "delete", "discard" or "skip".
+// String returns "none", "fetch", "delete", "discard", "skip" or "later".
 func (a Action) String() string {
 	switch a {
 	case ActionNone:
@@ -139,6 +142,8 @@ func (a Action) String() string {
 		return "discard"
 	case ActionSkip:
 		return "skip"
+	case ActionLater:
+		return "later"
 	}
 	return "unknown"
 }

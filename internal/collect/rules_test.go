@@ -317,6 +317,25 @@ func TestGivesUpWhenASinkIsDown(t *testing.T) {
 	}
 }
 
+// Neither does a filter that fails where only the whole message shows it the header; and --dry-run says what would be done.
+func TestGivesUpWhenTheFilterFails(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, messages(50))
+	b.box.noTop = true
+	b.account.Rules.Filter = func(context.Context, []byte) (collect.Verdict, error) { return 0, errors.New("out of order") }
+	for n := range 10 {
+		rep, err := b.tryRun()
+		if collect.Classify(err) != collect.Temporary || b.box.retrieved != 3*(n+1) || len(rep.SetAside) != 0 {
+			t.Fatalf("%v after %d messages, %+v", err, b.box.retrieved, rep)
+		}
+	}
+	b.box.noTop = false
+	plan, err := collect.Plan(t.Context(), b.account, b.opt)
+	if err != nil || plan[0].Action != collect.ActionLater || plan[0].Reason != "filter failed: out of order" {
+		t.Errorf("%+v %v", plan[0], err)
+	}
+}
+
 // A sink that needs a person ends the run and is no message's fault: nothing is set aside, and all comes when it is mended.
 func TestSinkThatNeedsAPerson(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxFailing is how many messages in a row the sinks may refuse for the time being before a run ends early: a sink
-	// that is down must not make us download everything in vain.
+	// maxFailing is how many messages in a row the sinks, a scanner or a filter may refuse for the time being before a run
+	// ends early: one that is down must not make us download everything in vain.
 	maxFailing = 3
 	// refusedBefore is after how many refusals without a reason, and no success in between, a person is asked.
 	refusedBefore = 3
@@ -90,7 +90,8 @@ type run struct {
 	totalOctets int64
 	untold      int64
 	forget      []string // entries that turned out to be others
-	failing     int      // messages in a row that sinks refused for the time being
+	failing     int      // messages in a row that were refused here for the time being
+	scanning    bool     // the scanner was there a moment ago, as far as can be told
 	closed      error    // what a sink says that takes nothing until a person does something
 	exposed     bool     // something was retrieved that must stay at the source, or that no sink may have yet
 }
@@ -197,15 +198,15 @@ func (r *run) count() {
 			r.total++
 			r.totalOctets += max(it.Size, 0)
 		case ActionSkip:
+			rep.Skipped++
+		case ActionLater:
 			switch e := it.entry; {
 			case it.reason == capped:
 				rep.Capped++
 			case it.failed:
 				rep.Failed++
-			case r.p.setAside(e):
-				rep.SetAside = append(rep.SetAside, Poison{UID: it.UID, Size: it.Size, Attempts: e.attempts, Error: e.failure, Next: r.p.nextTry(e)})
 			default:
-				rep.Skipped++
+				rep.SetAside = append(rep.SetAside, Poison{UID: it.UID, Size: it.Size, Attempts: e.attempts, Error: e.failure, Next: r.p.nextTry(e)})
 			}
 		}
 	}

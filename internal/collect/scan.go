@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // A Scanner looks at whole messages before they go anywhere: for viruses, for spam. It may be used concurrently.
@@ -15,18 +16,45 @@ type Scanner interface {
 	Scan(ctx context.Context, letter Letter, message *io.SectionReader) (Finding, error)
 }
 
+// A ReadyScanner is a Scanner that can tell whether it is there. Ready is asked before a message is downloaded, unless Scan
+// has just looked at the one before. An error: nobody is there; nothing is downloaded, and the run ends with it, as something
+// that may pass. Else a Scan that fails right afterwards counts against the message, also with a *TemporaryError.
+type ReadyScanner interface {
+	Ready(ctx context.Context) error
+}
+
+// maxFound bounds Finding.Fields and Finding.Why, each in octets.
+const maxFound = 8 << 10
+
 // A Finding is the word of a Scanner.
 type Finding struct {
 	// Verdict is what to do: Fetch, Quarantine, Leave or Discard.
 	Verdict Verdict
-	// Fields are put before the message: header fields, each with CRLF at its end.
+	// Fields are put before the message: header fields, each with CRLF at its end, in all at most 8 KiB.
 	Fields string
-	// Why is a few words for people.
+	// Why is a few words for people, at most 8 KiB.
 	Why string
+}
+
+// ready asks the scanner whether it is there.
+func (r *run) ready(ctx context.Context) error {
+	s, ok := r.rules.Scan.(ReadyScanner)
+	if !ok || r.scanning {
+		return nil
+	}
+	if err := s.Ready(ctx); err != nil {
+		return &TemporaryError{err}
+	}
+	r.scanning = true
+	return nil
 }
 
 // scan keeps a message on disk until the scanner has looked at it, then does what it says. rest is what comes behind start.
 func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, rest io.Reader, buf []byte) error {
+	if f := it.entry.found; f != nil && (f.Verdict != Quarantine || len(r.rules.Quarantine) > 0) {
+		// Some sink may have it because of that: it holds.
+		return r.deliverFound(ctx, it, f, letter, slices.Concat([]byte(f.Fields), start), rest, buf)
+	}
 	file, size, err := r.spool(start, rest, buf)
 	var disk *spoolError
 	switch {
@@ -39,16 +67,19 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 	}
 	defer func() { _ = file.Close() }()
 	r.step("scan")
+	stop := keepAlive(ctx, r.p.session)
 	found, err := r.rules.Scan.Scan(ctx, letter, io.NewSectionReader(file, 0, size))
+	stop()
+	if _, ok := r.rules.Scan.(ReadyScanner); ok && err == nil {
+		r.scanning = true
+	}
+	if err == nil && (len(found.Fields) > maxFound || len(found.Why) > maxFound) {
+		err = fmt.Errorf("the scanner has more to say than %d octets", maxFound)
+	}
 	if err != nil {
-		var temporary *TemporaryError
-		if errors.As(err, &temporary) || ctx.Err() != nil {
-			r.unbegin(it)
-			r.failing++
-		}
+		r.scanFailed(ctx, it, err)
 		return &MessageError{it.Num, err}
 	}
-	sinks := r.account.Sinks
 	switch found.Verdict {
 	case Leave:
 		r.leave(it)
@@ -58,17 +89,38 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 		r.p.settle(it.entry, outcomeDiscarded)
 		r.warn(fmt.Errorf("message %s is deleted: %s", it.UID, found.Why))
 		return nil
-	case Quarantine:
-		sinks = r.rules.Quarantine
-		if len(sinks) == 0 {
-			return &MessageError{it.Num, errors.New("there is no quarantine to put the message into")}
-		}
-	case Fetch:
+	case Fetch, Quarantine:
 	}
-	err = r.deliver(ctx, it, sinks, letter, []byte(found.Fields), io.NewSectionReader(file, 0, size), buf)
-	if err == nil && found.Verdict == Quarantine {
+	it.found = &found
+	return r.deliverFound(ctx, it, &found, letter, []byte(found.Fields), io.NewSectionReader(file, 0, size), buf)
+}
+
+// scanFailed takes the attempt back, unless the scanner was there and failed on this very message.
+func (r *run) scanFailed(ctx context.Context, it *item, err error) {
+	there := r.scanning
+	r.scanning = false // it will be asked
+	var temporary *TemporaryError
+	if !errors.As(err, &temporary) && ctx.Err() == nil {
+		return // its last word
+	}
+	r.failing++
+	if !there || ctx.Err() != nil {
+		r.unbegin(it)
+	}
+}
+
+// deliverFound delivers a message to where a scanner wants it.
+func (r *run) deliverFound(ctx context.Context, it *item, f *Finding, letter Letter, start []byte, rest io.Reader, buf []byte) error {
+	if f.Verdict != Quarantine {
+		return r.deliver(ctx, it, r.account.Sinks, letter, start, rest, buf)
+	}
+	if len(r.rules.Quarantine) == 0 {
+		return &MessageError{it.Num, errors.New("there is no quarantine to put the message into")}
+	}
+	err := r.deliver(ctx, it, r.rules.Quarantine, letter, start, rest, buf)
+	if err == nil {
 		r.report.Quarantined++
-		r.warn(fmt.Errorf("message %s is in quarantine: %s", it.UID, found.Why))
+		r.warn(fmt.Errorf("message %s is in quarantine: %s", it.UID, f.Why))
 	}
 	return err
 }
