@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postamt/postamt/bench/internal/lmtp"
 	"github.com/postamt/postamt/bench/internal/mailgen"
 	"github.com/postamt/postamt/bench/internal/strictpop3"
 )
@@ -129,58 +129,27 @@ const atOnce = 500
 
 // deliver gives each account its messages over LMTP.
 func (o *office) deliver() error {
-	nc, err := net.Dial("tcp", o.lmtp)
+	c, err := lmtp.Dial(o.lmtp, sessionTime)
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	r, g := bufio.NewReader(nc), mailgen.New(1, 1)
-	expect := func(code string, replies int) error {
-		_ = nc.SetDeadline(time.Now().Add(sessionTime))
-		for replies > 0 {
-			line, err := r.ReadString('\n')
-			if err != nil {
+	defer c.Close()
+	g := mailgen.New(1, 1)
+	for i := range messages {
+		for first := 0; first < o.accounts; first += atOnce {
+			var to []string
+			for n := first; n < min(first+atOnce, o.accounts); n++ {
+				to = append(to, user(n))
+			}
+			if err := c.Begin(to...); err != nil {
 				return err
 			}
-			if !strings.HasPrefix(line, code) {
-				return fmt.Errorf("LMTP: expected %s, got %q", code, line)
-			}
-			if line[3] == ' ' {
-				replies--
-			}
-		}
-		return nil
-	}
-	say := func(text, code string, replies int) error {
-		if _, err := nc.Write([]byte(text)); err != nil {
-			return err
-		}
-		return expect(code, replies)
-	}
-	err = errors.Join(expect("220", 1), say("LHLO bench.example.org\r\n", "250", 1))
-	for i := range messages {
-		for first := 0; first < o.accounts && err == nil; first += atOnce {
-			n := min(atOnce, o.accounts-first)
-			var rcpt strings.Builder
-			for k := range n {
-				fmt.Fprintf(&rcpt, "RCPT TO:<%s>\r\n", user(first+k))
-			}
-			msg := strings.ReplaceAll(string(g.Message(i, 2000)), "\n.", "\n..")
-			if err = say("MAIL FROM:<sender@example.org>\r\n", "250", 1); err == nil {
-				err = say(rcpt.String(), "250", n)
-			}
-			if err == nil {
-				err = say("DATA\r\n", "354", 1)
-			}
-			if err == nil {
-				err = say(msg+".\r\n", "250", n)
+			if err := c.Message(g.Message(i, 2000)); err != nil {
+				return err
 			}
 		}
 	}
-	if err == nil {
-		err = say("QUIT\r\n", "221", 1)
-	}
-	return err
+	return c.Quit()
 }
 
 func inUse(err error) bool { return err != nil && strings.Contains(err.Error(), "[IN-USE]") }

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/postamt/postamt/bench/internal/lmtp"
 	"github.com/postamt/postamt/bench/internal/mailgen"
 )
 
@@ -82,22 +79,14 @@ func feed(letters chan<- letter, done <-chan struct{}, end time.Time) error {
 // deliver hands over letters on one connection. Latencies are from the end of DATA to its reply, which is what durability
 // costs.
 func (w *worker) deliver(id int, letters <-chan letter) error {
-	nc, err := net.DialTimeout("tcp", *addr, *timeout)
+	c, err := lmtp.Dial(*addr, *timeout)
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	c := &lmtpConn{nc: nc, r: bufio.NewReader(nc)}
-	if err := c.expect("220"); err != nil {
-		return err
-	}
-	if err := c.cmd("250", "LHLO bench.example.org"); err != nil {
-		return err
-	}
+	defer c.Close()
 	g := mailgen.New(uint64(os.Getpid()), uint64(id))
 	n := 0
 	for l := range letters {
-		nc.SetDeadline(time.Now().Add(*timeout))
 		var msg []byte
 		if l.path == "" {
 			msg = g.Message(n, *size)
@@ -109,74 +98,20 @@ func (w *worker) deliver(id int, letters <-chan letter) error {
 			return err
 		}
 	}
-	return c.cmd("221", "QUIT")
+	return c.Quit()
 }
 
-func (w *worker) hand(c *lmtpConn, rcpt string, msg []byte) error {
-	if err := c.cmd("250", "MAIL FROM:<sender@example.org>"); err != nil {
-		return err
-	}
-	if err := c.cmd("250", "RCPT TO:<"+rcpt+">"); err != nil {
-		return err
-	}
-	if err := c.cmd("354", "DATA"); err != nil {
+func (w *worker) hand(c *lmtp.Conn, rcpt string, msg []byte) error {
+	if err := c.Begin(rcpt); err != nil {
 		return err
 	}
 	start := time.Now()
-	c.out = stuff(c.out[:0], msg)
-	if _, err := c.nc.Write(c.out); err != nil {
+	if err := c.Message(msg); err != nil {
 		return err
-	}
-	if err := c.expect("250"); err != nil {
-		return fmt.Errorf("DATA: %w", err)
 	}
 	w.totals = append(w.totals, time.Since(start))
 	w.t.ops.Add(1)
 	w.t.msgs.Add(1)
 	w.t.bytes.Add(int64(len(msg)))
 	return nil
-}
-
-// stuff appends msg with CRLF at the end of each line, byte-stuffed and with the terminating line. msg ends with a line end.
-func stuff(dst, msg []byte) []byte {
-	for line := range bytes.Lines(msg) {
-		if line[0] == '.' {
-			dst = append(dst, '.')
-		}
-		dst = append(dst, bytes.TrimRight(line, "\r\n")...)
-		dst = append(dst, "\r\n"...)
-	}
-	return append(dst, ".\r\n"...)
-}
-
-type lmtpConn struct {
-	nc  net.Conn
-	r   *bufio.Reader
-	out []byte
-}
-
-func (c *lmtpConn) cmd(code, line string) error {
-	if _, err := fmt.Fprintf(c.nc, "%s\r\n", line); err != nil {
-		return err
-	}
-	if err := c.expect(code); err != nil {
-		return fmt.Errorf("%.4s: %w", line, err)
-	}
-	return nil
-}
-
-// expect reads one reply, however many lines it has.
-func (c *lmtpConn) expect(code string) error {
-	for {
-		line, err := c.r.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(line, code) || len(line) < 5 {
-			return fmt.Errorf("expected %s, got %q", code, line)
-		}
-		if line[3] == ' ' {
-			return nil
-		}
-	}
 }

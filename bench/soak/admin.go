@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/postamt/postamt/bench/internal/lmtp"
 	"github.com/postamt/postamt/bench/internal/mailgen"
 )
 
@@ -94,17 +95,17 @@ func (s *soak) stay(user string, g *mailgen.Gen) error {
 	if err := s.visit(b, buf, (*visit).poll); err != nil { // nothing of the one before
 		return err
 	}
-	c, err := s.dialLMTP()
+	c, err := lmtp.Dial(s.d.lmtp, sessionTime)
 	if err != nil {
 		return err
 	}
-	defer c.nc.Close()
+	defer c.Close()
 	for range 5 {
-		if err := c.deliver(b, g.Message(0, 3000)); err != nil {
+		if err := deliver(c, b, g.Message(0, 3000)); err != nil {
 			return err
 		}
 	}
-	if err := c.cmd("221", "QUIT"); err != nil {
+	if err := c.Quit(); err != nil {
 		return err
 	}
 	if err := s.visit(b, buf, (*visit).fetchAndDelete); err != nil {
@@ -122,16 +123,16 @@ func (s *soak) stranger(user string) error {
 	if !containsLine(reply, "-ERR [AUTH]") {
 		return fmt.Errorf("%s was removed and signs in: %q", user, reply)
 	}
-	l, err := s.dialLMTP()
+	c, err := lmtp.Dial(s.d.lmtp, sessionTime)
 	if err != nil {
 		return err
 	}
-	defer l.nc.Close()
-	if err := l.cmd("250", "MAIL FROM:<sender@example.org>"); err != nil {
+	defer c.Close()
+	if err := c.Cmd("250", "MAIL FROM:<sender@example.org>"); err != nil {
 		return err
 	}
-	if err := l.cmd("550", "RCPT TO:<"+user+">"); err != nil {
+	if err := c.Cmd("550", "RCPT TO:<"+user+">"); err != nil {
 		return fmt.Errorf("mail for %s, who was removed: %w", user, err)
 	}
-	return l.cmd("221", "QUIT")
+	return c.Quit()
 }
