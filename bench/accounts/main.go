@@ -196,15 +196,7 @@ func write(results []Result, jsonFile, svgFile string) error {
 	if svgFile == "" {
 		return nil
 	}
-	f, err := os.Create(svgFile)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := curves(results).Write(f); err != nil {
-		return err
-	}
-	return f.Close()
+	return curves(results).WriteFile(svgFile)
 }
 
 func curves(results []Result) chart.Chart {

@@ -177,13 +177,5 @@ func (r *Report) write(jsonFile, svgFile string) error {
 	if svgFile == "" {
 		return nil
 	}
-	f, err := os.Create(svgFile)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := r.curves().Write(f); err != nil {
-		return err
-	}
-	return f.Close()
+	return r.curves().WriteFile(svgFile)
 }

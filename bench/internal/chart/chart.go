@@ -2,10 +2,12 @@
 package chart
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -74,6 +76,15 @@ func (c Chart) Write(w io.Writer) error {
 	b.WriteString("</g>\n</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// WriteFile draws c into a file.
+func (c Chart) WriteFile(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.Write(f), f.Close())
 }
 
 // span is what the x axis covers, in decades if it is logarithmic.
