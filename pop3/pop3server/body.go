@@ -200,6 +200,7 @@ func (c *Conn) beginStuffed(form wire.Form, size int64) {
 	c.dot.Reset(c.w, form)
 }
 
+// endStuffed ends the body, which must have had size octets; -1 is any number.
 func (c *Conn) endStuffed(size int64) error {
 	kept, err := c.dot.Finish()
 	switch {
@@ -207,7 +208,7 @@ func (c *Conn) endStuffed(size int64) error {
 		return c.flush()
 	case !kept:
 		return end(ReasonFault, errBrokenForm)
-	case c.dot.Octets() != size:
+	case size >= 0 && c.dot.Octets() != size:
 		return end(ReasonFault, fmt.Errorf("pop3server: LIST shows %d octets, the message has %d", size, c.dot.Octets()))
 	}
 	c.w.End()

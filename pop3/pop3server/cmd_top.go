@@ -27,7 +27,7 @@ func (c *Conn) doTop(arg []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sendTop(body, lines); err != nil {
+	if err := c.sendTop(body, d.list.Size(i), lines); err != nil {
 		return err
 	}
 	c.sum.Top++

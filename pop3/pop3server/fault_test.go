@@ -180,6 +180,70 @@ func TestFaultsInRetr(t *testing.T) {
 	}
 }
 
+// TestFaultsInTop: a message that cannot be read, or has fewer octets than LIST says, is not passed off as one that ends
+// there (S-068). What is asked for of it and whole is sent all the same.
+func TestFaultsInTop(t *testing.T) {
+	t.Parallel()
+	const small, large = 1000, 300_000
+	message := func(n int) []byte { return append([]byte("Subject: x\r\n\r\n"), crlfText(n-14)...) }
+	tests := []struct {
+		name    string
+		form    pop3server.Form
+		size    int // that LIST shows
+		read    io.Reader
+		header  int64
+		command string
+		want    string // of the reply; "+OK cut" means: and then the end, without terminating line
+	}{
+		{"wire, too short", pop3server.FormWire, small, bytes.NewReader(message(495)), 0, "TOP 1 9999", "-ERR [SYS/PERM] "},
+		{"crlf, too short", pop3server.FormCRLF, small, bytes.NewReader(message(495)), 0, "TOP 1 9999", "-ERR [SYS/PERM] "},
+		{"text, too short", pop3server.FormText, small, bytes.NewReader(message(495)), 0, "TOP 1 9999", "+OK cut"},
+		{"wire, large, too short", pop3server.FormWire, large, bytes.NewReader(message(200_003)), 0, "TOP 1 99999", "+OK cut"},
+		{"crlf, large, fault", pop3server.FormCRLF, large, cutOff(200_000), 0, "TOP 1 99999", "+OK cut"},
+		{"no whole header", pop3server.FormWire, small, bytes.NewReader(message(495)[:12]), 14, "TOP 1 0", "-ERR [SYS/PERM] "},
+		{"empty file", pop3server.FormWire, small, bytes.NewReader(nil), 0, "TOP 1 0", "-ERR [SYS/PERM] "},
+		{"header whole", pop3server.FormWire, small, bytes.NewReader(message(495)), 14, "TOP 1 0", "+OK "},
+		{"lines whole", pop3server.FormWire, small, bytes.NewReader(message(495)), 0, "TOP 1 3", "+OK "},
+		{"all whole", pop3server.FormCRLF, small, bytes.NewReader(message(small)), 0, "TOP 1 9999", "+OK "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := &stub{list: sizes{int64(tt.size)}, message: func(context.Context, int) (pop3server.Body, error) {
+				b := body(tt.form, tt.read, tt.size)
+				b.Header = tt.header
+				return b, nil
+			}}
+			p := s.serve(t, nil).signedIn()
+			p.send(tt.command + "\r\n")
+			if tt.want == "+OK cut" {
+				p.want("+OK ")
+				rest, _ := io.ReadAll(p.r)
+				if bytes.HasSuffix(rest, []byte("\r\n.\r\n")) {
+					t.Errorf("a message cut off was sent as whole: %d octets", len(rest))
+				}
+				return
+			}
+			p.want(tt.want)
+			if tt.want == "+OK " {
+				p.lines()
+			}
+			p.cmd("NOOP", "+OK ")
+			p.quit()
+			s.balanced(t)
+		})
+	}
+	t.Run("other size", func(t *testing.T) {
+		t.Parallel()
+		s := &stub{list: sizes{small}, message: func(context.Context, int) (pop3server.Body, error) {
+			return text(pop3server.FormWire, message(900)), nil
+		}}
+		p := s.serve(t, nil).signedIn()
+		p.cmd("TOP 1 9999", "-ERR [SYS/PERM] ")
+		p.quit()
+	})
+}
+
 // TestBrokenWirePromise: with VerifyWire a wrong FormWire cannot end its own response.
 func TestBrokenWirePromise(t *testing.T) {
 	t.Parallel()

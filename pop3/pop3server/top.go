@@ -2,6 +2,7 @@ package pop3server
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/postamt/postamt/internal/wire"
 )
@@ -9,10 +10,14 @@ import (
 // topChunk is how much of a message is read at a time for TOP.
 const topChunk = 16 << 10
 
-// sendTop sends the response to TOP and closes body. An error that is no *endError means that nothing was sent yet.
-func (c *Conn) sendTop(body Body, lines int64) error {
+// sendTop sends the response to TOP and closes body. An error that is no *endError means that nothing was sent yet. Where
+// the message ends before the top does, it must have the octets that LIST shows, or clients would take a part for the whole.
+func (c *Conn) sendTop(body Body, size, lines int64) error {
 	defer func() { _ = body.R.Close() }()
 	form := c.form(body)
+	if form != wire.Text && body.Size != size {
+		return damaged(fmt.Errorf("pop3server: LIST shows %d octets, the message has %d", size, body.Size))
+	}
 	buf := wire.GetBuffer()
 	defer wire.PutBuffer(buf)
 
@@ -26,12 +31,15 @@ func (c *Conn) sendTop(body Body, lines int64) error {
 	if err != nil {
 		return unreadable(err)
 	}
+	cut := topCut{lines: lines, blank: true}
+	keep, done := cut.next(chunk[:n])
+	if header && n < len(chunk) || last && !done && form != wire.Text && int64(n) != size {
+		return damaged(errShortBody)
+	}
 	c.w.OK("top of message follows")
 	dot := &c.dot
 	dot.Reset(c.w, form)
-	cut := topCut{lines: lines, blank: true}
 	for {
-		keep, done := cut.next(chunk[:n])
 		if _, err := dot.Write(chunk[:keep]); err != nil {
 			return c.flush()
 		}
@@ -42,16 +50,12 @@ func (c *Conn) sendTop(body Body, lines int64) error {
 		if n, last, err = readChunk(body.R, chunk, left); err != nil {
 			return end(ReasonFault, unreadable(err))
 		}
+		keep, done = cut.next(chunk[:n])
 	}
-	kept, err := dot.Finish()
-	if err != nil {
-		return c.flush()
+	if done || header {
+		size = -1 // it may be any part of the message
 	}
-	if !kept {
-		return end(ReasonFault, errBrokenForm)
-	}
-	c.w.End()
-	return nil
+	return c.endStuffed(size)
 }
 
 // A topCut finds where TOP ends: so many lines after the first empty line.
