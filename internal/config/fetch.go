@@ -139,8 +139,8 @@ type Fetch struct {
 	OnSpam string `toml:"on_spam" json:"on_spam"`
 	// Where mail in quarantine goes, in place of to: "store:ACCOUNT", "maildir:PATH", "mbox:PATH".
 	Quarantine []string `toml:"quarantine" json:"quarantine"`
-	// What is done while a scanner is away, or with what is too large for it: "retry" (it stays where it is and is tried
-	// again) or "deliver" (with a field that says so).
+	// What is done while a scanner is away, or with a message that it cannot look at: "retry" (mail stays where it is and is
+	// tried again; such a message five times, then once a day) or "deliver" (with a field that says so).
 	ScanDown string `toml:"scan_down" json:"scan_down"`
 	// File of certificates (PEM) of authorities that imap:// and imaps:// destinations trust in place of the system's.
 	IMAPCA string `toml:"imap_ca" json:"imap_ca"`

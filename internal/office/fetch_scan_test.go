@@ -66,3 +66,36 @@ func TestScannedOnTheWay(t *testing.T) {
 		t.Errorf("in quarantine (-want +got):\n%s", d)
 	}
 }
+
+// While a scanner is away, a dry run and a run say what to start, and nothing is downloaded.
+func TestScannerIsAwayFromTheStart(t *testing.T) {
+	t.Parallel()
+	far := start(t, settings(t))
+	deliver(t, far.addr("lmtp"), "From: eve@example.com\r\nSubject: hi\r\n\r\nHello.")
+	cfg := settings(t)
+	v, err := OpenVault(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = v.Close() }()
+	if _, err := v.Accounts.Add(t.Context(), "bob"); err != nil {
+		t.Fatal(err)
+	}
+	f := from(t, far, "isp")
+	f.ClamAV, f.OnVirus, f.ScanDown = "unix:/nonexistent/clamd.ctl", "leave", "retry"
+	cfg.Fetch = []config.Fetch{f}
+	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	const want = "clamd at unix:/nonexistent/clamd.ctl does not answer, start it"
+	p := c.Plan(t.Context())[0]
+	if p.Err != nil || len(p.Decisions) != 1 || p.Decisions[0].Action != collect.ActionLater || !strings.Contains(p.Decisions[0].Reason, want) {
+		t.Errorf("dry run: %+v", p)
+	}
+	r := c.Once(t.Context())[0]
+	if r.Class() != collect.Temporary || r.BytesFromSource != 0 || !strings.Contains(r.Err.Error(), want) {
+		t.Errorf("run: %+v", r)
+	}
+}

@@ -38,13 +38,7 @@ func (c *Clamd) Scan(ctx context.Context, message io.Reader) (virus string, err 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	dial := c.Dial
-	if dial == nil {
-		dial = func(ctx context.Context) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, c.Network, c.Address)
-		}
-	}
-	conn, err := dial(ctx)
+	conn, err := c.connect(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -59,7 +53,7 @@ func (c *Clamd) Scan(ctx context.Context, message io.Reader) (virus string, err 
 	reply, err := io.ReadAll(io.LimitReader(conn, maxClamdReply))
 	switch {
 	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return "", late(ctx, timeout, context.Cause(ctx))
 	case len(reply) == 0 && sent != nil:
 		return "", sent
 	case len(reply) == 0 && err != nil:
@@ -70,6 +64,13 @@ func (c *Clamd) Scan(ctx context.Context, message io.Reader) (virus string, err 
 		return "", sent // nothing was found in what it has seen, which is not all
 	}
 	return virus, err
+}
+
+func (c *Clamd) connect(ctx context.Context) (net.Conn, error) {
+	if c.Dial != nil {
+		return c.Dial(ctx)
+	}
+	return new(net.Dialer).DialContext(ctx, c.Network, c.Address)
 }
 
 // read understands an answer: "stream: OK", "stream: NAME FOUND" or "... ERROR".

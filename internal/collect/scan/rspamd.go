@@ -17,6 +17,7 @@ import (
 
 // Rspamd is a worker of rspamd. It may be used concurrently.
 type Rspamd struct {
+	where    string // as it is written
 	address  string
 	password func(ctx context.Context) (string, error)
 	timeout  time.Duration
@@ -43,7 +44,7 @@ const (
 
 // NewRspamd checks the options. It does not connect.
 func NewRspamd(opt RspamdOptions) (*Rspamd, error) {
-	r := &Rspamd{address: strings.TrimSuffix(opt.Address, "/"), password: opt.Password, timeout: opt.Timeout}
+	r := &Rspamd{where: opt.Address, address: strings.TrimSuffix(opt.Address, "/"), password: opt.Password, timeout: opt.Timeout}
 	if r.timeout <= 0 {
 		r.timeout = 2 * time.Minute
 	}
@@ -110,13 +111,13 @@ func (r *Rspamd) Scan(ctx context.Context, letter collect.Letter, message *io.Se
 		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err
 		}
-		return Spam{}, err
+		return Spam{}, late(ctx, r.timeout, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRspamdReply))
 	switch {
 	case err != nil:
-		return Spam{}, err
+		return Spam{}, late(ctx, r.timeout, err)
 	case resp.StatusCode == http.StatusRequestEntityTooLarge:
 		return Spam{}, ErrTooLarge
 	case resp.StatusCode != http.StatusOK:
