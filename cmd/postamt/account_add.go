@@ -43,6 +43,18 @@ func (s *passwordSource) get(a *app, name string) (string, error) {
 	return a.notes.NewPassword("New password for " + terminal.Printable(name) + ": ")
 }
 
+// tell says what was done, and the password if it was made here: the only chance to see it.
+func (a *app) tell(source passwordSource, done, name, password string) error {
+	err := a.print("%s\n", done)
+	if err == nil && source.generate {
+		err = a.print("password: %s\n", password)
+	}
+	if err != nil && source.generate {
+		return failure("%w; %s, but nobody knows the password: postamt account set-password %s sets another one", err, done, name)
+	}
+	return err
+}
+
 func newAccountAdd(a *app) *cobra.Command {
 	var source passwordSource
 	var none bool
@@ -60,7 +72,7 @@ is added. Accounts that exist are left as they are, so it is safe to run again.`
 		Example: "  postamt account add bob\n  postamt account add --generate bob@example.com\n  pass show bob | postamt account add --password-stdin bob\n  postamt account add --from /etc/dovecot/users",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if from != "" {
-				return noArgs(cmd, args)
+				return exactly()(cmd, args)
 			}
 			return exactly("NAME")(cmd, args)
 		},
@@ -95,10 +107,7 @@ is added. Accounts that exist are left as they are, so it is safe to run again.`
 						return errors.Join(named(added.Name, err), v.RemoveAccount(cmd.Context(), added.Name))
 					}
 				}
-				if err := a.print("account %s added\n", added.Name); err != nil || !source.generate {
-					return err
-				}
-				return a.print("password: %s\n", password)
+				return a.tell(source, "account "+added.Name+" added", added.Name, password)
 			})
 		},
 	}

@@ -33,7 +33,7 @@ func (a *app) addFrom(ctx context.Context, path string) error {
 	}
 	return a.withVault(ctx, func(v *office.Vault) error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return failure("%s cannot be read twice: %w", path, err)
+			return failure("%s cannot be read twice, put the lines into a file: %w", path, err)
 		}
 		added, some := 0, make([]account.Hashed, 0, addedAtOnce)
 		add := func() error {
@@ -54,7 +54,7 @@ func (a *app) addFrom(ctx context.Context, path string) error {
 		if err != nil {
 			return fmt.Errorf("%d accounts were added, then: %w", added, err)
 		}
-		return a.print("%d accounts added, %d were there already\n", added, total-added)
+		return a.print("%s added, %d there already\n", count(added, "account"), total-added)
 	})
 }
 
@@ -81,5 +81,8 @@ func eachHashed(r io.Reader, path string, fn func(account.Hashed) error) error {
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return failure("%s:%d: the line is longer than %d octets; nothing was added", path, n+1, maxHashLine)
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return failure("the accounts cannot be read: %w", err)
+	}
+	return nil
 }

@@ -41,7 +41,7 @@ func newAccountList(a *app) *cobra.Command {
 						i.Name, i.state(), strconv.Itoa(i.Messages), terminal.FormatOctets(i.Octets), when(i.LastSignIn, "never"),
 					})
 				}
-				return a.term.Print(t)
+				return a.table(t)
 			})
 		},
 	}

@@ -29,10 +29,7 @@ func newAccountSetPassword(a *app) *cobra.Command {
 				if err := v.Accounts.SetPassword(cmd.Context(), found.Name, password); err != nil {
 					return named(found.Name, err)
 				}
-				if err := a.print("password of %s changed\n", found.Name); err != nil || !source.generate {
-					return err
-				}
-				return a.print("password: %s\n", password)
+				return a.tell(source, "password of "+found.Name+" changed", found.Name, password)
 			})
 		},
 	}

@@ -29,7 +29,7 @@ func newAccountShow(a *app) *cobra.Command {
 					return a.printJSON(i)
 				}
 				held := func(n int, octets int64) string { return fmt.Sprintf("%d (%s)", n, terminal.FormatOctets(octets)) }
-				return a.term.Print(terminal.Table{Header: []string{"name", i.Name}, Rows: [][]string{
+				return a.table(terminal.Table{Header: []string{"name", i.Name}, Rows: [][]string{
 					{"id", fmt.Sprint(i.ID)},
 					{"state", i.state()},
 					{"messages", held(i.Messages, i.Octets)},

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -53,15 +55,38 @@ Exit status, as in sysexits.h: 0 delivered, 64 wrong command line, 65 message to
 			return &exitError{deliverStatus(err), err}
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exUsage, err} })
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &exitError{exUsage, fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
 	cmd.Flags().StringVarP(&sender, "from", "f", "", "envelope `sender` (default: the one in the \"From \" line, if there is one)")
 	return cmd
 }
 
-var errNoUser = errors.New("no such account")
+var (
+	errNoUser    = errors.New("no such account")
+	errBadSender = errors.New("the envelope sender cannot be used")
+)
+
+// maxSender is the longest envelope sender that the store takes, in octets.
+const maxSender = 2000
+
+// checkSender refuses what cannot be an address and would not be taken at the next try either.
+func checkSender(s string) error {
+	switch {
+	case len(s) > maxSender:
+		return fmt.Errorf("%w: it has %d octets, more than %d", errBadSender, len(s), maxSender)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%w: %.80q is not UTF-8", errBadSender, s)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return fmt.Errorf("%w: %.80q has a control character", errBadSender, s)
+	}
+	return nil
+}
 
 func deliverStatus(err error) int {
 	switch {
+	case errors.Is(err, errBadSender):
+		return exUsage
 	case errors.Is(err, errNoUser):
 		return exNoUser
 	case errors.Is(err, mailstore.ErrTooLarge):
@@ -71,6 +96,9 @@ func deliverStatus(err error) int {
 }
 
 func (a *app) deliver(ctx context.Context, user, sender string) (err error) {
+	if err := checkSender(sender); err != nil {
+		return err
+	}
 	v, loaded, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -79,7 +107,7 @@ func (a *app) deliver(ctx context.Context, user, sender string) (err error) {
 	to, err := v.Accounts.Recipient(ctx, user)
 	switch {
 	case errors.Is(err, account.ErrNotFound):
-		return fmt.Errorf("%w: %q", errNoUser, user)
+		return fmt.Errorf("%w: %.300q", errNoUser, user)
 	case err != nil:
 		return err
 	}
@@ -88,7 +116,7 @@ func (a *app) deliver(ctx context.Context, user, sender string) (err error) {
 	if err != nil {
 		return fmt.Errorf("standard input cannot be read: %w", err)
 	}
-	if sender == "" {
+	if sender == "" && checkSender(named) == nil {
 		sender = named
 	}
 	return store(ctx, v, in, mailstore.Envelope{Sender: sender}, mailstore.Recipient{Drop: mailstore.DropID(to.ID), Address: user},

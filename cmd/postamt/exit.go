@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/postamt/postamt/internal/account"
 	"github.com/postamt/postamt/internal/catalog"
@@ -74,10 +75,20 @@ func explain(err error) string {
 		return "the maildrop is in use by a session, try again when that has ended"
 	case errors.Is(err, catalog.ErrBusy):
 		return "another process holds the catalog for too long, try again"
+	case diskFull(err):
+		return "the disk of the data folder is full, make room and try again"
 	case errors.Is(err, catalog.ErrCorrupt):
 		return plainly(err.Error()) + ", restore it from a backup"
 	}
 	return plainly(err.Error())
+}
+
+// diskFull reports whether there is no room for the data. Other files (an export, standard output) are named by their errors.
+func diskFull(err error) bool {
+	if errors.Is(err, catalog.ErrFull) {
+		return true
+	}
+	return errors.Is(err, mailstore.ErrUnavailable) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
 }
 
 // plainly takes the names of our packages off the front of an error: they say nothing to a person.

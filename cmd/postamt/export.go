@@ -81,7 +81,7 @@ func (a *app) export(ctx context.Context, drop mailstore.Drop, format mailfile.F
 			return ctx.Err()
 		case err != nil:
 			sum.Failed++
-			_, _ = fmt.Fprintf(a.errs, "postamt: left out: %s\n", terminal.Printable(err.Error()))
+			_, _ = fmt.Fprintf(a.errs, "postamt: left out: %s\n", terminal.Printable(plainly(err.Error())))
 		case written:
 			sum.Written++
 			sum.Octets += drop.Size(i)
@@ -125,7 +125,7 @@ func (a *app) exportSummary(sum exportSummary, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(sum)
 	}
-	err := a.term.Print(terminal.Table{
+	err := a.table(terminal.Table{
 		Header: []string{"", "messages", "size"},
 		Right:  []int{1, 2},
 		Rows: [][]string{

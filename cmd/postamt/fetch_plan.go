@@ -82,7 +82,7 @@ func (a *app) fetchTable(all []fetchDecision, count map[collect.Action]int, octe
 		t.Rows = append(t.Rows, []string{d.Account, strconv.Itoa(d.Num), terminal.FormatOctets(d.Size), action, d.Reason})
 	}
 	if len(t.Rows) > 0 {
-		if err := a.term.Print(t); err != nil {
+		if err := a.table(t); err != nil {
 			return err
 		}
 	}

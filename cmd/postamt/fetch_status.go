@@ -148,7 +148,7 @@ func (a *app) fetchStatusTable(all []fetchStatus) error {
 			terminal.FormatOctets(s.Octets), strconv.FormatInt(s.Deleted, 10), strconv.Itoa(s.Waiting), strconv.Itoa(s.SetAside),
 		})
 	}
-	if err := a.term.Print(t); err != nil {
+	if err := a.table(t); err != nil {
 		return err
 	}
 	for _, s := range all {

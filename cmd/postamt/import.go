@@ -97,7 +97,7 @@ func (im *importer) run(ctx context.Context, source *mailfile.Source, asJSON boo
 		}
 		if damage, ok := errors.AsType[*mailfile.DamageError](err); ok {
 			im.sum.Damaged++
-			_, _ = fmt.Fprintf(im.app.errs, "postamt: left out: %s\n", terminal.Printable(damage.Error()))
+			_, _ = fmt.Fprintf(im.app.errs, "postamt: left out: %s\n", terminal.Printable(plainly(damage.Error())))
 		} else if err != nil {
 			stopped = err
 			break
@@ -109,6 +109,8 @@ func (im *importer) run(ctx context.Context, source *mailfile.Source, asJSON boo
 		return err
 	}
 	switch {
+	case errors.Is(stopped, context.Canceled):
+		return failure("interrupted; run it again to go on, nothing is taken twice")
 	case stopped != nil:
 		return fmt.Errorf("the import stopped, run it again to go on: %w", stopped)
 	case im.sum.Damaged > 0:
@@ -153,7 +155,7 @@ func (im *importer) summary(asJSON bool) error {
 	if asJSON {
 		return im.app.printJSON(im.sum)
 	}
-	return im.app.term.Print(terminal.Table{
+	return im.app.table(terminal.Table{
 		Header: []string{"", "messages", "size"},
 		Right:  []int{1, 2},
 		Rows: [][]string{

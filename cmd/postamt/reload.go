@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,8 @@ did. No session is dropped. If there is an error, everything stays as it was.`,
 			switch {
 			case errors.Is(err, control.ErrNotRunning):
 				return failure("no daemon runs on the data folder %s; postamt serve starts one", l.Data)
+			case errors.Is(err, fs.ErrPermission):
+				return failure("the daemon belongs to another user, run this as that one: %w", err)
 			case err != nil:
 				return failure("the daemon cannot be asked: %w", err)
 			case reply.Error != "":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -162,8 +163,19 @@ func exactly(names ...string) cobra.PositionalArgs {
 		case len(args) > len(names):
 			return usage("%s: %q is too much; see %s --help", cmd.CommandPath(), args[len(names)], cmd.CommandPath())
 		}
+		if i := slices.Index(args, ""); i >= 0 { // a variable of a script that is not set
+			return usage("%s: %s is empty; see %s --help", cmd.CommandPath(), names[i], cmd.CommandPath())
+		}
 		return nil
 	}
+}
+
+// table writes a table to standard output.
+func (a *app) table(t terminal.Table) error {
+	if err := a.term.Print(t); err != nil {
+		return failure("standard output cannot be written: %w", err)
+	}
+	return nil
 }
 
 // print writes to standard output. A full disk or a closed pipe there is an error like any other.

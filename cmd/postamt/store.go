@@ -94,7 +94,7 @@ func (a *app) printReport(report mailstore.Report, left int) error {
 			}
 			t.Rows = append(t.Rows, []string{string(p.Kind), drop, p.UID, mended, p.Detail})
 		}
-		if err := a.term.Print(t); err != nil {
+		if err := a.table(t); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (a *app) listDeleted(ctx context.Context, v *office.Vault, drop mailstore.D
 			when(&m.Deleted, ""), when(&m.Until, ""), when(&m.Info.Received, ""), terminal.FormatOctets(m.Info.Size), m.Info.Sender, m.Info.UID,
 		})
 	}
-	if err := a.term.Print(t); err != nil {
+	if err := a.table(t); err != nil {
 		return err
 	}
 	return a.print("%s would be brought back; without --dry-run they are\n", count(len(deleted), "message"))

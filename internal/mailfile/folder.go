@@ -35,7 +35,7 @@ func folderSource(root *os.Root, entries []entry) *Source {
 		for _, e := range entries {
 			m, err := e.message(root)
 			if err != nil {
-				err = &DamageError{File: e.name, Ordinal: 1, Detail: "it cannot be read", Err: err}
+				err = &DamageError{File: e.name, Detail: "it cannot be read", Err: err}
 			}
 			if !yield(m, err) {
 				return

@@ -28,7 +28,7 @@ func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 		return nil, err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
+		return nil, missingParent(dir, err)
 	}
 	if err := syncFolder(filepath.Dir(dir)); err != nil {
 		return nil, err
@@ -53,6 +53,14 @@ func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 		}
 	}
 	return w, nil
+}
+
+// missingParent says what to do when the folder that path is to be in is not there.
+func missingParent(path string, err error) error {
+	if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no folder %s, make it first: %w", parent, fs.ErrNotExist)
+	}
+	return err
 }
 
 // uniquePart returns what of a name in a Maildir stays when a mail reader changes flags.

@@ -235,7 +235,7 @@ func TestReadMaildir(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	damaged := func(name string) found { return found{File: name, Ordinal: 1, Damage: "it cannot be read"} }
+	damaged := func(name string) found { return found{File: name, Damage: "it cannot be read"} }
 	want := []found{
 		{"cur/without-a-time", 1, "", "2000-12-31T23:00:00", "Received: from x; Mon, 1 Jan 2001 00:00:00 +0100\n\n", ""},
 		{"new/1700000100.M1P1.host", 1, "", "2023-11-14T22:15:00", "Subject: 1\r\n\r\n>From me\r\n", ""},

@@ -31,7 +31,7 @@ func createMbox(path string, opt WriterOptions) (*mboxWriter, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.partial") // mode 0600
 	if err != nil {
-		return nil, err
+		return nil, missingParent(path, err)
 	}
 	return &mboxWriter{path: path, opt: opt, file: f, out: bufio.NewWriterSize(f, lineBuffer)}, nil
 }

@@ -104,7 +104,7 @@ func (m Message) Open() (io.ReadCloser, error) {
 // A DamageError says that a message, or a part of a file, cannot be read as mail.
 type DamageError struct {
 	File    string
-	Ordinal int // of the message, 0 for a part that is none
+	Ordinal int // of the message in its file, 0 for a part that is none and for a file that cannot be read at all
 	Detail  string
 	Err     error // cause, or nil
 }

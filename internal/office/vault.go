@@ -1,6 +1,7 @@
 package office
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,10 +122,11 @@ func makeData(data string) error {
 	case fi.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("others may write to the data folder %s (mode %04o), that is not safe: chmod go-w %s", data, fi.Mode().Perm(), data)
 	}
-	if err := checkOwner(filepath.Join(data, catalogName), os.Geteuid()); err != nil {
-		return err
-	}
-	return checkCatalog(data)
+	return cmp.Or(
+		checkOwner(filepath.Join(data, catalogName), os.Geteuid()),
+		checkWritable(data, syscall.Access),
+		checkCatalog(data),
+	)
 }
 
 // checkOwner refuses to work as another user than the one whose catalog it is. Root could, and would leave files behind
