@@ -213,7 +213,7 @@ func (h host) dataDir() (string, error) {
 	return "", errors.New(`data: there is no home folder to keep data in, set data = "/some/folder"`)
 }
 
-// checkFiles refuses certificates that cannot be read, with the line that names them.
+// checkFiles refuses certificates that cannot be read, with the line that names them, and warns of missing programs.
 func (l *Loaded) checkFiles(path string, text []byte) error {
 	lines, _ := lineIndex(string(text))
 	p := &problems{file: path, lines: lines}
@@ -234,6 +234,8 @@ func (l *Loaded) checkFiles(path string, text []byte) error {
 			}
 		}
 	}
+	l.checkPrograms(p)
+	l.Warnings = inOrder(append(l.Warnings, p.warnings...))
 	return p.err()
 }
 
