@@ -30,7 +30,7 @@ var errEmpty = errors.New("an empty message cannot be put into a folder")
 // Append puts a message into a folder, which must be there: else the error is an *Error with the code TRYCREATE. After a
 // *ConnError nobody knows whether the message is there. After an *Error the connection may be closed, too.
 func (c *Client) Append(ctx context.Context, folder string, letter Letter) (place Place, err error) {
-	if err := checkFolder(folder); err != nil {
+	if err := CheckFolder(folder); err != nil {
 		return place, err
 	}
 	if letter.Size < 1 {

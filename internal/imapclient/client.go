@@ -103,8 +103,8 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// checkFolder refuses what is no name of a folder.
-func checkFolder(name string) error {
+// CheckFolder refuses with ErrFolderName what cannot be the name of a folder.
+func CheckFolder(name string) error {
 	if name == "" || len(name) > maxFolder || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return ErrFolderName
 	}

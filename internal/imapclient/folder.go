@@ -32,7 +32,7 @@ func (c *Client) Select(ctx context.Context, folder string) (Folder, error) {
 }
 
 func (c *Client) open(ctx context.Context, op, folder string, readOnly bool) (f Folder, err error) {
-	if err := checkFolder(folder); err != nil {
+	if err := CheckFolder(folder); err != nil {
 		return f, err
 	}
 	err = c.run(ctx, op, func() error {
@@ -49,7 +49,7 @@ func (c *Client) open(ctx context.Context, op, folder string, readOnly bool) (f 
 
 // MakeFolder makes a folder, and subscribes to it, if it is not there.
 func (c *Client) MakeFolder(ctx context.Context, folder string) error {
-	if err := checkFolder(folder); err != nil {
+	if err := CheckFolder(folder); err != nil {
 		return err
 	}
 	var refused *Error

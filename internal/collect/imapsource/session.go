@@ -158,18 +158,18 @@ func (s *session) Finish(ctx context.Context) error {
 		_ = s.client.Logout(ctx) // nothing depends on the answer
 		return nil
 	}
-	folder, err := s.client.Select(ctx, s.source.folder)
+	folder, err := s.client.Select(ctx, s.source.at.Folder)
 	if err != nil {
 		return err
 	}
 	if folder.UIDValidity == 0 {
-		return &collect.PermanentError{Err: fmt.Errorf("the server does not say how long the numbers in the folder %q hold (UIDVALIDITY), so nothing was deleted, as it might be other mail: keep = true leaves the mail there", s.source.folder)}
+		return &collect.PermanentError{Err: fmt.Errorf("the server does not say how long the numbers in the folder %q hold (UIDVALIDITY), so nothing was deleted, as it might be other mail: keep = true leaves the mail there", s.source.at.Folder)}
 	}
 	if folder.UIDValidity != s.folder.UIDValidity {
 		return &collect.TemporaryError{Err: errors.New("the folder was made anew in the meantime, nothing was deleted in it")}
 	}
 	if !folder.Deletes {
-		return &collect.PermanentError{Err: fmt.Errorf("nothing can be deleted in the folder %q, the server says: keep = true leaves the mail there", s.source.folder)}
+		return &collect.PermanentError{Err: fmt.Errorf("nothing can be deleted in the folder %q, the server says: keep = true leaves the mail there", s.source.at.Folder)}
 	}
 	slices.Sort(s.deletes)
 	if err := s.client.Delete(ctx, s.deletes); err != nil {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"strings"
 	"sync"
 
 	"github.com/postamt/postamt/internal/collect"
+	"github.com/postamt/postamt/internal/collect/mailbox"
 	"github.com/postamt/postamt/internal/imapclient"
 )
 
@@ -33,9 +31,8 @@ type Options struct {
 
 // A Source is a folder on an IMAP server. Open and Wait are not called at the same time.
 type Source struct {
-	opt    Options
-	host   string
-	folder string
+	opt Options
+	at  mailbox.Address
 
 	mu     sync.Mutex
 	listed mark // what the last listing went up to
@@ -46,67 +43,41 @@ type mark struct{ uidValidity, uidNext uint32 }
 
 // New checks the options. It does not connect.
 func New(opt Options) (*Source, error) {
-	u, err := url.Parse(opt.URL)
-	switch {
-	case err != nil:
-		return nil, errors.New("IMAP address is not a URL: write imaps://user@host")
-	case u.Scheme != "imaps" && u.Scheme != "imap":
-		return nil, fmt.Errorf("IMAP address %q begins with neither imaps:// nor imap://", u.Redacted())
-	case u.Hostname() == "":
-		return nil, fmt.Errorf("IMAP address %q has no host", u.Redacted())
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("IMAP address %q has something behind the folder", u.Redacted())
-	case opt.Cleartext && u.Scheme == "imaps":
-		return nil, fmt.Errorf("IMAP address %q asks for TLS, and the option for none", u.Redacted())
+	a, err := mailbox.Parse(mailbox.IMAP, opt.URL, opt.User, opt.Cleartext)
+	if err != nil {
+		return nil, err
 	}
-	if u.User != nil {
-		if _, has := u.User.Password(); has {
-			return nil, fmt.Errorf("IMAP address %q has a password in it: keep it elsewhere, others can read it here", u.Redacted())
-		}
-		if opt.User == "" {
-			opt.User = u.User.Username()
-		}
+	if a.Folder == "" {
+		a.Folder = "INBOX"
 	}
-	if opt.User == "" {
-		return nil, fmt.Errorf("IMAP address %q has no user", u.Redacted())
+	if err := imapclient.CheckFolder(a.Folder); err != nil {
+		return nil, fmt.Errorf("IMAP address %q: %w", opt.URL, err)
 	}
 	if opt.Password == nil && opt.Token == nil {
-		return nil, fmt.Errorf("no password source for %q", u.Redacted())
+		return nil, fmt.Errorf("no password source for %q", opt.URL)
 	}
-	s := &Source{opt: opt, host: strings.ToLower(u.Hostname()), folder: strings.TrimPrefix(u.Path, "/")}
-	if s.folder == "" {
-		s.folder = "INBOX"
-	}
-	port := u.Port()
+	s := &Source{opt: opt, at: a}
 	c := &s.opt.Client
-	c.User, c.AllowCleartext = opt.User, opt.Cleartext
+	c.Addr, c.User, c.AllowCleartext = a.Dial, a.User, opt.Cleartext
 	switch {
-	case u.Scheme == "imaps":
-		c.Security, port = imapclient.TLS, orPort(port, "993")
+	case a.TLS:
+		c.Security = imapclient.TLS
 	case opt.Cleartext:
-		c.Security, port = imapclient.Clear, orPort(port, "143")
+		c.Security = imapclient.Clear
 	default:
-		c.Security, port = imapclient.StartTLS, orPort(port, "143")
+		c.Security = imapclient.StartTLS
 	}
-	c.Addr = net.JoinHostPort(u.Hostname(), port)
 	return s, nil
 }
 
-func orPort(port, or string) string {
-	if port == "" {
-		return or
-	}
-	return port
-}
-
 // Host returns the server's name, for collect.Account.
-func (s *Source) Host() string { return s.host }
+func (s *Source) Host() string { return s.at.Host }
 
 // User returns the name it signs in with.
-func (s *Source) User() string { return s.opt.User }
+func (s *Source) User() string { return s.at.User }
 
 // Folder returns the folder's name.
-func (s *Source) Folder() string { return s.folder }
+func (s *Source) Folder() string { return s.at.Folder }
 
 // Open connects, signs in and opens the folder.
 func (s *Source) Open(ctx context.Context) (collect.Session, error) {
@@ -121,25 +92,16 @@ func (s *Source) examine(ctx context.Context) (*imapclient.Client, imapclient.Fo
 	c, err := s.opt.Dial(ctx, s.opt.Client)
 	var missing *imapclient.CredentialError
 	if errors.As(err, &missing) {
-		return nil, imapclient.Folder{}, s.noCredentials(ctx, missing.Err)
+		return nil, imapclient.Folder{}, s.at.NoPassword(ctx, missing.Err)
 	}
 	if err != nil {
 		return nil, imapclient.Folder{}, classify(err)
 	}
-	folder, err := c.Examine(ctx, s.folder)
+	folder, err := c.Examine(ctx, s.at.Folder)
 	if err != nil {
 		return nil, imapclient.Folder{}, errors.Join(classify(err), c.Close())
 	}
 	return c, folder, nil
-}
-
-// noCredentials says what it means that there is no password. What is typed already stays as it is.
-func (s *Source) noCredentials(ctx context.Context, err error) error {
-	var temporary *collect.TemporaryError
-	if collect.Classify(err) != collect.Temporary || ctx.Err() != nil || errors.As(err, &temporary) {
-		return err
-	}
-	return &collect.PermanentError{Err: fmt.Errorf("password for %s at %s: %w", s.opt.User, s.host, err)}
 }
 
 // Wait waits until there is mail that the last listing did not have, and returns nil then. The error is collect.ErrNoWait

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"strings"
 
 	"github.com/postamt/postamt/internal/collect"
+	"github.com/postamt/postamt/internal/collect/mailbox"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
 
@@ -38,67 +37,40 @@ type Options struct {
 
 // A Source is a mailbox on a POP3 server.
 type Source struct {
-	opt     Options
-	host    string
-	address string
+	opt Options
+	at  mailbox.Address
 }
 
 // New checks the options. It does not connect.
 func New(opt Options) (*Source, error) {
-	u, err := url.Parse(opt.URL)
-	switch {
-	case err != nil:
-		return nil, errors.New("POP3 address is not a URL: write pop3s://user@host")
-	case u.Scheme != "pop3s" && u.Scheme != "pop3":
-		return nil, fmt.Errorf("POP3 address %q begins with neither pop3s:// nor pop3://", u.Redacted())
-	case u.Hostname() == "":
-		return nil, fmt.Errorf("POP3 address %q has no host", u.Redacted())
-	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("POP3 address %q has something behind the host", u.Redacted())
-	case opt.Cleartext && u.Scheme == "pop3s":
-		return nil, fmt.Errorf("POP3 address %q asks for TLS, and the option for none", u.Redacted())
-	}
-	if u.User != nil {
-		if _, has := u.User.Password(); has {
-			return nil, fmt.Errorf("POP3 address %q has a password in it: keep it elsewhere, others can read it here", u.Redacted())
-		}
-		if opt.User == "" {
-			opt.User = u.User.Username()
-		}
-	}
-	if opt.User == "" {
-		return nil, fmt.Errorf("POP3 address %q has no user", u.Redacted())
+	a, err := mailbox.Parse(mailbox.POP3, opt.URL, opt.User, opt.Cleartext)
+	if err != nil {
+		return nil, err
 	}
 	if opt.Password == nil && opt.Token == nil {
-		return nil, fmt.Errorf("no password source for %q", u.Redacted())
+		return nil, fmt.Errorf("no password source for %q", opt.URL)
 	}
-	port := u.Port()
+	c := &opt.Client
+	c.AllowCleartext = opt.Cleartext
 	switch {
-	case u.Scheme == "pop3s":
-		opt.Client.Security = pop3client.TLS
+	case a.TLS:
+		c.Security = pop3client.TLS
 	case opt.Cleartext:
-		opt.Client.Security = pop3client.Clear
+		c.Security = pop3client.Clear
 	default:
-		opt.Client.Security = pop3client.STLS
+		c.Security = pop3client.STLS
 	}
-	opt.Client.AllowCleartext = opt.Cleartext
-	if opt.Client.MaxDrain == 0 {
-		opt.Client.MaxDrain = maxSkip
+	if c.MaxDrain == 0 {
+		c.MaxDrain = maxSkip
 	}
-	address := u.Hostname()
-	if port != "" {
-		address = net.JoinHostPort(address, port)
-	} else if strings.Contains(address, ":") {
-		address = "[" + address + "]"
-	}
-	return &Source{opt: opt, host: strings.ToLower(u.Hostname()), address: address}, nil
+	return &Source{opt: opt, at: a}, nil
 }
 
 // Host returns the server's name, for collect.Account.
-func (s *Source) Host() string { return s.host }
+func (s *Source) Host() string { return s.at.Host }
 
 // User returns the name it signs in with.
-func (s *Source) User() string { return s.opt.User }
+func (s *Source) User() string { return s.at.User }
 
 // Open connects and signs in.
 func (s *Source) Open(ctx context.Context) (collect.Session, error) {
@@ -107,20 +79,16 @@ func (s *Source) Open(ctx context.Context) (collect.Session, error) {
 	}
 	password, err := s.opt.Password(ctx)
 	if err != nil {
-		var temporary *collect.TemporaryError
-		if collect.Classify(err) != collect.Temporary || ctx.Err() != nil || errors.As(err, &temporary) {
-			return nil, err
-		}
-		return nil, &collect.PermanentError{Err: fmt.Errorf("password for %s at %s: %w", s.opt.User, s.host, err)}
+		return nil, s.at.NoPassword(ctx, err)
 	}
-	c, err := pop3client.Dial(ctx, s.address, &s.opt.Client)
+	c, err := pop3client.Dial(ctx, s.at.Dial, &s.opt.Client)
 	if err != nil {
 		return nil, classify(err, nil)
 	}
 	if s.opt.APOP {
-		err = c.APOP(ctx, s.opt.User, password)
+		err = c.APOP(ctx, s.at.User, password)
 	} else {
-		err = c.Login(ctx, s.opt.User, password)
+		err = c.Login(ctx, s.at.User, password)
 	}
 	if err != nil {
 		capa, _ := c.Capa(ctx) // from before signing in; only to understand the refusal

@@ -37,16 +37,16 @@ func (s *Source) openByToken(ctx context.Context) (collect.Session, error) {
 }
 
 func (s *Source) noToken(err error) error {
-	return fmt.Errorf("token for %s at %s: %w", s.opt.User, s.host, err)
+	return fmt.Errorf("token for %s at %s: %w", s.at.User, s.at.Host, err)
 }
 
 // try connects and signs in with one token.
 func (s *Source) try(ctx context.Context, token string) (collect.Session, error) {
-	c, err := pop3client.Dial(ctx, s.address, &s.opt.Client)
+	c, err := pop3client.Dial(ctx, s.at.Dial, &s.opt.Client)
 	if err != nil {
 		return nil, classify(err, nil)
 	}
-	if err := c.LoginToken(ctx, sasl.Bearer{User: s.opt.User, Token: token}); err != nil {
+	if err := c.LoginToken(ctx, sasl.Bearer{User: s.at.User, Token: token}); err != nil {
 		capa, _ := c.Capa(ctx) // from before signing in; only to understand the refusal
 		return nil, errors.Join(classify(err, capa), ignoreClosed(c.Close()))
 	}
