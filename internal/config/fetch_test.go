@@ -45,6 +45,7 @@ func TestFetchMistakes(t *testing.T) {
 		{"no url", `url = "pop3s://bob@pop.example.net"`, ``, `1: fetch[0]: has no url, name the server: url = "pop3s://user@host"`},
 		{"url", `pop3s://bob@`, `https://bob@`, `3: fetch[0].url: "...@pop.example.net" is not a server, write "pop3s://user@host" or "pop3://user@host"`},
 		{"url with a folder", `pop3s://bob@pop.example.net`, `imaps://bob@h.example.org/x?y`, `3: fetch[0].url: "imaps://bob@h.example.org/x?y" has a "?" or "#" in it, write %3F or %23 if the folder is called so`},
+		{"url with a folder that cannot be", `pop3s://bob@pop.example.net`, `imaps://bob@h.example.org/a%0D%0Ab`, `3: fetch[0].url: "imaps://bob@h.example.org/a%0D%0Ab" names a folder that cannot be: it is UTF-8 without control characters, at most 1000 octets`},
 		{"url of IMAP with APOP", `pop3s://bob@pop.example.net"`, "imaps://bob@h.example.org\"\nauth = [\"APOP\"]", `4: fetch[0].auth: "APOP" is of POP3, an imap:// server has LOGIN and SASL mechanisms`},
 		{"tls with imaps", `pop3s://bob@pop.example.net"`, "imaps://bob@h.example.org\"\ntls = \"none\"", `4: fetch[0].tls: "none" does not go with imaps://, remove it or write imap://`},
 		{"url without user", `bob@pop`, `pop`, `3: fetch[0].url: has no user, write "pop3s://user@pop.example.net" or set user`},
