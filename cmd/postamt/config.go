@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/office"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -64,6 +65,9 @@ func newConfigCheck(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if wrong := office.CheckCertificates(l); len(wrong) > 0 {
+				return &config.Error{Problems: wrong}
+			}
 			if l.Path == "" {
 				return a.print("there is no configuration file; the defaults can be used\n")
 			}
@@ -106,6 +110,11 @@ func (a *app) configCheckJSON() error {
 		Warnings []problem `json:"warnings"`
 	}{Errors: []problem{}, Warnings: []problem{}}
 	l, err := config.Load(a.configPath)
+	if err == nil {
+		if wrong := office.CheckCertificates(l); len(wrong) > 0 {
+			err = &config.Error{Problems: wrong}
+		}
+	}
 	wrong, isProblems := errors.AsType[*config.Error](err)
 	switch {
 	case err == nil:

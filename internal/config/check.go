@@ -21,6 +21,7 @@ func (c *Config) Check() (wrong, unwise []Problem) {
 }
 
 func (c *Config) check(p *problems) {
+	checkData(p, c.Data)
 	if c.Hostname != "" && !validHost(c.Hostname) {
 		p.add("hostname", `%s is not a host name, write one like "mail.example.org"`, show(c.Hostname))
 	}

@@ -139,12 +139,10 @@ password = "file:/etc/postamt/isp.password"
 to = ["store:bob"]
 `
 
-// DocMarkdown returns the reference of all keys, as it stands in docs/configure.md.
+// DocMarkdown returns the reference of all keys, as it stands in docs/configure.md below a line on where that comes from.
 func DocMarkdown() string {
 	var b strings.Builder
-	b.WriteString(`<!-- Made from internal/config/config.go by "go generate ./internal/config". Do not edit. -->
-
-# Configure
+	b.WriteString(`# Configure
 
 Postamt works without a configuration file. What differs from the defaults goes into one TOML file: the one named with
 ` + "`--config`" + `, else the first that is there of ` + "`$POSTAMT_CONFIG`, `./postamt.toml` and `/etc/postamt/postamt.toml`" + `.

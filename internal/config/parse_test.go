@@ -38,6 +38,8 @@ func TestMistakes(t *testing.T) {
 		{"wants section", "pop3 = \"on\"", `postamt.toml:1: pop3: wants a section, written [pop3] on a line of its own, but has text`},
 		{"wants sections", "[tls]\ncertificates = \"a.pem\"", `postamt.toml:2: tls.certificates: wants sections, each written [[tls.certificates]] on a line of its own, but has text`},
 		{"wants text, has section", "[data]\nx = 1", `postamt.toml:1: data: wants text in quotes, but has a section`},
+		{"data with a tilde", `data = "~/mail"`, `postamt.toml:1: data: "~/mail" begins with "~", which stands for no folder here: write the whole path`},
+		{"data with a NUL", `data = "a\u0000b"`, `postamt.toml:1: data: "a\x00b" has a control character, write the path of a folder`},
 		{"hostname", `hostname = "mail example"`, `postamt.toml:1: hostname: "mail example" is not a host name, write one like "mail.example.org"`},
 		{"domain", `domains = ["you@example.org"]`, `postamt.toml:1: domains[0]: "you@example.org" is not a domain, write one like "example.org"`},
 		{"domain twice", `domains = ["a.example", "A.example"]`, `postamt.toml:1: domains[1]: "A.example" is listed twice, remove one`},

@@ -118,6 +118,10 @@ func listenError(key, address string, err error) error {
 		return fmt.Errorf("%s: another program listens on %s, stop it or take another address: %w", key, address, err)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%s: this user may not listen on %s, take a port from 1024 up or let systemd open it: %w", key, address, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s: this machine does not have the address %s, take one that it has: %w", key, address, err)
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%s: the folder for the socket %s is not there, make it first: %w", key, address, err)
 	}
 	return fmt.Errorf("%s: cannot listen on %s: %w", key, address, err)
 }

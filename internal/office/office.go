@@ -107,7 +107,7 @@ func Open(ctx context.Context, cfg *config.Config, opt Options) (_ *Office, err 
 		return nil, err
 	}
 	if len(o.ports) == 0 {
-		return nil, errors.New("there is no address to listen on, set pop3.listen_tls and lmtp.listen")
+		return nil, errors.New("there is no address to listen on, set pop3.listen, pop3.listen_tls or lmtp.listen")
 	}
 	if o.desk, err = control.Listen(ControlSocket(cfg)); err != nil {
 		return nil, fmt.Errorf("control socket in the data folder: %w", err)

@@ -52,7 +52,7 @@ func (o *Office) Reload(ctx context.Context) (notes []string, err error) {
 	}
 	if len(ports) == 0 {
 		next.desk.release()
-		return nil, errors.New("there is no address to listen on, set pop3.listen_tls and lmtp.listen")
+		return nil, errors.New("there is no address to listen on, set pop3.listen, pop3.listen_tls or lmtp.listen")
 	}
 	if o.serving {
 		former.handOver()

@@ -88,7 +88,9 @@ func PasswordFrom(r io.Reader) (string, error) {
 		return "", errors.New("the password on standard input is empty")
 	case len(s) > MaxPassword:
 		return "", fmt.Errorf("the password on standard input is longer than %d octets", MaxPassword)
-	case strings.ContainsAny(s, "\r\n\x00"):
+	case strings.Contains(s, "\x00"):
+		return "", errors.New("the password on standard input has a NUL octet")
+	case strings.ContainsAny(s, "\r\n"):
 		return "", errors.New("the password on standard input has more than one line")
 	}
 	return s, nil

@@ -65,7 +65,7 @@ func TestPasswordFrom(t *testing.T) {
 		{"", "", "the password on standard input is empty"},
 		{"\n", "", "the password on standard input is empty"},
 		{"a\nb\n", "", "the password on standard input has more than one line"},
-		{"a\x00\n", "", "the password on standard input has more than one line"},
+		{"a\x00\n", "", "the password on standard input has a NUL octet"},
 		{long + "x", "", "the password on standard input is longer than 1024 octets"},
 		{strings.Repeat("x", 1<<20), "", "the password on standard input is longer than 1024 octets"},
 	} {
