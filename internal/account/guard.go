@@ -120,33 +120,38 @@ func (g *Guard) Password(ctx context.Context, at Attempt, authz, user, password 
 	if g.secrets && r.hasSecret {
 		r = row{} // the same work and the same answer as for a stranger
 	}
-	if err == nil {
-		err = g.check(ctx, a, r, givenPassword(password))
+	if err != nil {
+		return g.end(r.Account, a, err)
 	}
-	return g.end(r.Account, a, err)
+	bad, err := g.check(ctx, a, r, givenPassword(password))
+	wrong := errors.Is(err, sasl.ErrCredentials)
+	account, err := g.end(r.Account, a, err)
+	if wrong && errors.Is(err, sasl.ErrCredentials) { // and counted
+		g.memory.bad.remember(g.elapsed(), bad)
+	}
+	return account, err
 }
 
 // errWrongAgain: the same address tried the same wrong password before.
 var errWrongAgain = errors.New("account: the same wrong password again")
 
-// check returns nil if password is r's, sasl.ErrCredentials or errWrongAgain if not.
-func (g *Guard) check(ctx context.Context, a attempt, r row, password string) error {
+// check returns nil if password is r's, sasl.ErrCredentials or errWrongAgain if not, and by what to remember it then.
+func (g *Guard) check(ctx context.Context, a attempt, r row, password string) (bad digest, err error) {
 	good := g.memory.goodDigest(r.ID, r.version, password)
 	if g.memory.good.holds(g.elapsed(), good) {
-		return nil
+		return digest{}, nil
 	}
-	bad := g.memory.badDigest(a, r.ID, r.version, password)
+	bad = g.memory.badDigest(a, r.ID, r.version, password)
 	if g.memory.bad.holds(g.elapsed(), bad) {
-		return errWrongAgain
+		return bad, errWrongAgain
 	}
 	ok, stale, err := g.dir.hasher.check(ctx, r.argon2id, password)
 	g.hashed()
 	switch {
 	case err != nil:
-		return err
+		return bad, err
 	case !ok:
-		g.memory.bad.remember(g.elapsed(), bad)
-		return sasl.ErrCredentials
+		return bad, sasl.ErrCredentials
 	}
 	g.memory.good.remember(g.elapsed(), good)
 	if stale || g.dir.stale(r) {
@@ -154,7 +159,7 @@ func (g *Guard) check(ctx context.Context, a attempt, r row, password string) er
 			g.log.Warn("could not hash a password anew", "account", r.ID, "err", err)
 		}
 	}
-	return nil
+	return bad, nil
 }
 
 // elapsed is the time since the Guard was made, by a clock that cannot be set.
@@ -168,12 +173,18 @@ func (g *Guard) end(account Account, a attempt, err error) (Account, error) {
 		g.throttle.cancelled(now, a)
 		return Account{}, sasl.ErrCredentials
 	case errors.Is(err, sasl.ErrCredentials):
-		g.throttle.failed(now, a)
+		if late := g.throttle.failed(now, a); late != nil {
+			err = late
+		}
 		return Account{}, err
 	case err != nil:
 		g.throttle.cancelled(now, a)
 		return Account{}, err
-	case account.Disabled:
+	}
+	if late := g.throttle.late(now, a); late != nil {
+		return Account{}, late
+	}
+	if account.Disabled {
 		g.throttle.cancelled(now, a)
 		return Account{}, ErrDisabled
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -152,6 +153,45 @@ func TestScramBrokenOff(t *testing.T) {
 	g.clock.advance(time.Second)
 	if _, err := scram(t, g.Guard, sasl.SHA256, "", "alice", "tanstaaf"); err != nil {
 		t.Error("after a second:", err)
+	}
+}
+
+// Many exchanges that were begun while guesses were free are no way around the throttle: once the free ones are used up,
+// the rest hear nothing of their guess, right or wrong, known account or not.
+func TestGuessesAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, user := range []string{"alice", "bob", "nobody"} {
+		g := newGuardTest(t, GuardOptions{}, SQLOptions{})
+		at := func(i int) Attempt {
+			return Attempt{Addr: netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)}), Mech: "SCRAM-SHA-256"}
+		}
+		const exchanges = 500
+		for i := range exchanges {
+			if _, _, err := g.Scram(ctx, at(i), "", user, "SHA-256"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		heard := 0
+		var te *ThrottledError
+		for i := range exchanges - 1 {
+			switch err := g.Result(ctx, at(i), user, sasl.ErrCredentials); {
+			case errors.Is(err, sasl.ErrCredentials):
+				heard++
+			case !errors.As(err, &te):
+				t.Fatalf("%s: %v", user, err)
+			}
+		}
+		if heard != 11 {
+			t.Errorf("%s: %d guesses were answered, want the 10 that are free and the first after them", user, heard)
+		}
+		if err := g.Result(ctx, at(exchanges-1), user, nil); !errors.As(err, &te) {
+			t.Errorf("%s: the right guess after all those: %v, want to be throttled", user, err)
+		}
+		// Those that were not answered did not count.
+		if _, err := g.Password(ctx, at(exchanges), "", user, "tanstaaf"); !errors.As(err, &te) || te.After != time.Second {
+			t.Errorf("%s: %v, want to be throttled for a second", user, err)
+		}
 	}
 }
 

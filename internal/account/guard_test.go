@@ -241,6 +241,35 @@ func TestSameWrongPasswordElsewhereIsAnother(t *testing.T) {
 	}
 }
 
+// A wrong password that came too late to be answered is not known to be wrong the next time either, when it costs nothing.
+func TestLateWrongPasswordIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	g := newGuardTest(t, GuardOptions{Throttle: ThrottleOptions{FreePerAddress: 2}}, SQLOptions{})
+	derive := g.dir.hasher.derive
+	g.dir.hasher.derive = func(password, salt []byte, cost argon2Cost, keyLen uint32) []byte {
+		if string(password) == "late" { // others fail while this one is being looked at
+			a := attempt{origin(atHome.Addr), "alice"}
+			for range 3 {
+				_ = g.throttle.failed(g.clock.now(), a)
+			}
+		}
+		return derive(password, salt, cost, keyLen)
+	}
+	var te *ThrottledError
+	if _, err := g.Password(ctx, atHome, "", "alice", "late"); !errors.As(err, &te) {
+		t.Errorf("%v, want to be throttled", err)
+	}
+	g.dir.hasher.derive = derive
+	g.clock.advance(time.Second)
+	if _, err := g.Password(ctx, atHome, "", "alice", "late"); !errors.Is(err, sasl.ErrCredentials) {
+		t.Errorf("the next time: %v", err)
+	}
+	if _, err := g.Password(ctx, atHome, "", "alice", "other"); !errors.As(err, &te) || te.After != 2*time.Second {
+		t.Errorf("%v, want to be throttled for two seconds: the guess was answered, so it counts", err)
+	}
+}
+
 func TestPasswordBusyIsNotCounted(t *testing.T) {
 	t.Parallel()
 	g := newGuardTest(t, GuardOptions{Throttle: ThrottleOptions{FreePerAccount: 1, FreePerAddress: 1}}, SQLOptions{})

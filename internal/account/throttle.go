@@ -12,7 +12,8 @@ import (
 // Each address (IPv6: each /64) and each account may fail some times for free. After that, each failure doubles the time
 // for which nothing more is looked at, from one second to MaxDelay. One failure is forgiven for every MaxDelay that
 // passes, so in the long run there is one guess per MaxDelay. Refused attempts cost no lookup and no hash, wait nowhere,
-// and do not count.
+// and do not count. The same holds for what was let in, and could have been refused when it ended, because others failed
+// meanwhile: beginning many attempts at once gains nothing.
 //
 // An address from which somebody signed in to an account of late is counted by itself for this account. So a flood of
 // guesses from elsewhere cannot lock out the owner, and one device of a household with an old password does not slow
@@ -123,11 +124,32 @@ func (t *throttle) admit(at time.Time, a attempt) error {
 	return nil
 }
 
-// failed counts a wrong guess.
-func (t *throttle) failed(at time.Time, a attempt) {
+// late returns a *ThrottledError for an attempt during which others failed so often that it would not be let in now. What
+// came of it is told to nobody and does not count: else many attempts that begin together would all be free.
+func (t *throttle) late(at time.Time, a attempt) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tooLate(at.Sub(t.start), a)
+}
+
+// tooLate is late for those who have the lock.
+func (t *throttle) tooLate(now time.Duration, a attempt) error {
+	var wait time.Duration
+	t.each(now, a, false, func(f *failures, _ int) { wait = max(wait, f.until-now) })
+	if wait > 0 {
+		return &ThrottledError{After: wait}
+	}
+	return nil
+}
+
+// failed counts a wrong guess, unless it is late.
+func (t *throttle) failed(at time.Time, a attempt) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := at.Sub(t.start)
+	if err := t.tooLate(now, a); err != nil {
+		return err
+	}
 	a.name = strings.Clone(a.name) // it may be part of a large line
 	t.each(now, a, true, func(f *failures, free int) {
 		if f.count == 0 {
@@ -139,6 +161,7 @@ func (t *throttle) failed(at time.Time, a attempt) {
 			f.until = now + t.delay(f.count-free)
 		}
 	})
+	return nil
 }
 
 // cancelled ends an attempt of which nothing is to be kept.

@@ -33,7 +33,7 @@ func TestThrottleModel(t *testing.T) {
 			switch rapid.SampledFrom([]string{"guess", "guess", "guess", "owner", "mallory", "break off"}).Draw(t, "step") {
 			case "guess":
 				if th.admit(now, a) == nil {
-					th.failed(now, a)
+					_ = th.failed(now, a)
 					guesses[a.name]++
 					guesses[a.from]++
 				}

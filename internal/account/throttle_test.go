@@ -53,7 +53,7 @@ func (t *throttleTest) guess(a attempt) time.Duration {
 	if d := t.wait(a); d != 0 {
 		t.Fatalf("%v must wait %v", a, d)
 	}
-	t.failed(t.now, a)
+	_ = t.failed(t.now, a)
 	if d := t.wait(a); d != 0 {
 		return d
 	}
@@ -152,7 +152,7 @@ func TestThrottleFloodDoesNotLockOutTheOwner(t *testing.T) {
 	for i := range 5000 {
 		a := attempt{from(i), "alice"}
 		if tt.wait(a) == 0 {
-			tt.failed(tt.now, a)
+			_ = tt.failed(tt.now, a)
 		}
 		tt.now = tt.now.Add(time.Second)
 	}
@@ -234,7 +234,7 @@ func TestThrottleManyAtOnce(t *testing.T) {
 			t.Fatalf("while one is under way: must wait %v, want 1s", d)
 		}
 	}
-	tt.failed(tt.now, a)
+	_ = tt.failed(tt.now, a)
 	tt.cancelled(tt.now, a)
 	tt.succeeded(tt.now, attempt{home, "mallory"})
 	if d := tt.wait(a); d != time.Second {
@@ -242,7 +242,8 @@ func TestThrottleManyAtOnce(t *testing.T) {
 	}
 }
 
-// A burst that was let in before it was known to be one makes the wait no longer than guesses one after the other do.
+// A burst that was let in before it was known to be one gets no more answers than guesses one after the other do, and makes
+// the wait no longer.
 func TestThrottleBurst(t *testing.T) {
 	t.Parallel()
 	tt := newThrottleTest(t, ThrottleOptions{FreePerAddress: 2, MaxDelay: 8 * time.Second})
@@ -252,11 +253,25 @@ func TestThrottleBurst(t *testing.T) {
 			t.Fatalf("must wait %v", d)
 		}
 	}
-	for range 1000 {
-		tt.failed(tt.now, a)
+	var answered []int // of 100 that end at the same time
+	for _, pause := range []time.Duration{0, time.Second, time.Second, time.Second, 2 * time.Second, 8 * time.Second, 8 * time.Second} {
+		tt.now = tt.now.Add(pause)
+		n := 0
+		for range 100 {
+			if tt.failed(tt.now, a) == nil {
+				n++
+			}
+		}
+		answered = append(answered, n)
 	}
-	if d := tt.wait(a); d != 8*time.Second {
-		t.Errorf("after the burst: must wait %v, want 8s", d)
+	if diff := cmp.Diff([]int{3, 1, 0, 1, 0, 1, 1}, answered); diff != "" {
+		t.Errorf("answered (-want +got):\n%s", diff)
+	}
+	if d := tt.wait(a); d != 4*time.Second { // two were forgiven
+		t.Errorf("after the burst: must wait %v, want 4s", d)
+	}
+	if err := tt.late(tt.now, a); err == nil {
+		t.Error("a right guess of the burst is answered")
 	}
 	tt.now = tt.now.Add((2 + 4) * 8 * time.Second) // the free ones, and those from 1 s to 8 s
 	for range 2 {
@@ -322,7 +337,7 @@ func TestThrottleIsBounded(t *testing.T) {
 	tt := newThrottleTest(t, ThrottleOptions{Entries: 100})
 	for i := range 10000 {
 		a := attempt{from(i), fmt.Sprint("user", i)}
-		tt.failed(tt.now, a)
+		_ = tt.failed(tt.now, a)
 		tt.succeeded(tt.now, a)
 	}
 	if a, b, c := len(tt.address.slots), len(tt.account.slots), len(tt.pair.slots); a > 101 || b > 101 || c > 101 {
@@ -358,7 +373,7 @@ func TestThrottleConcurrently(t *testing.T) {
 				}
 				switch j % 3 {
 				case 0:
-					th.failed(time.Now(), a)
+					_ = th.failed(time.Now(), a)
 				case 1:
 					th.succeeded(time.Now(), a)
 				case 2:
