@@ -226,7 +226,10 @@ func (c *fetchAdd) choices(ctx context.Context) error {
 		}
 	}
 	if c.server != "" {
-		if _, err := config.ParseServer(c.server); err != nil {
+		switch _, err := config.ParseServer(c.server); {
+		case errors.Is(err, config.ErrPasswordInURL):
+			return usage("--server has a password in it, which others can see in the list of processes: leave it out; it is asked for, or --password SOURCE says where it is")
+		case err != nil:
 			return usage("--server %w", err)
 		}
 	}

@@ -53,7 +53,7 @@ func (c *fetchAdd) candidates(ctx context.Context) ([]discover.Candidate, error)
 	}
 	if len(list) == 0 {
 		for _, s := range found.Steps {
-			c.say("  %s: %s", s.Where, s.Problem)
+			c.say("  %s: %s", s.Where, plainly(s.Problem))
 		}
 		return nil, failure("no server of %s was found, name it with --server pop3s://HOST", c.address.Domain)
 	}

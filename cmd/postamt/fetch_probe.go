@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -108,7 +109,10 @@ func probeTarget(arg string, imap bool) (opt probe.Options, err error) {
 	}
 	if strings.Contains(arg, "://") {
 		server, err := config.ParseServer(arg)
-		if err != nil {
+		switch {
+		case errors.Is(err, config.ErrPasswordInURL):
+			return opt, usage("the URL has a password in it, which others can see in the list of processes: leave it out; --user and --password SOURCE sign in")
+		case err != nil:
 			return opt, usage("%w", err)
 		}
 		port, _ := strconv.Atoi(server.Port) // it was checked

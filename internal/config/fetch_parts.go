@@ -30,6 +30,9 @@ type Server struct {
 // Address returns host:port.
 func (s Server) Address() string { return net.JoinHostPort(s.Host, s.Port) }
 
+// ErrPasswordInURL is the error of [ParseServer] for a URL with a password.
+var ErrPasswordInURL = errors.New(`has a password in it, which must not stand in this file: write it to a file of its own and set password = "file:PATH"`)
+
 // ParseServer reads "pop3s://user@host:port" or "pop3://...", "imaps://user@host:port/folder" or "imap://...".
 func ParseServer(s string) (Server, error) {
 	const example = `write "pop3s://user@host" or "pop3://user@host"`
@@ -54,7 +57,7 @@ func ParseServer(s string) (Server, error) {
 		return Server{}, fmt.Errorf("%s is not a server, %s", show(withoutPassword(s)), example)
 	}
 	if _, has := u.User.Password(); has {
-		return Server{}, errors.New(`has a password in it, which must not stand in this file: write it to a file of its own and set password = "file:PATH"`)
+		return Server{}, ErrPasswordInURL
 	}
 	server.User = u.User.Username()
 	if _, ipErr := netip.ParseAddr(server.Host); ipErr != nil && !validHost(server.Host) {

@@ -122,7 +122,9 @@ func TestOpenFailsCleanly(t *testing.T) {
 		{"address of somebody else", func(c *config.Config) { c.POP3.Listen = []string{"192.0.2.1:110"} }, "pop3.listen: this machine does not have the address 192.0.2.1:110, take one that it has"},
 		{"socket is a file", func(c *config.Config) { c.LMTP.Listen = []string{"unix:" + file} }, "is there and no socket"},
 		{"no address", func(c *config.Config) { c.POP3.Listen, c.POP3.ListenTLS, c.LMTP.Listen = nil, nil, nil }, "there is no address to listen on, set pop3.listen, pop3.listen_tls or lmtp.listen"},
-		{"no folder for the socket", func(c *config.Config) { c.LMTP.Listen = []string{"unix:" + filepath.Join(filepath.Dir(file), "no", "x.sock")} }, "is not there, make it first"},
+		{"no folder for the socket", func(c *config.Config) {
+			c.LMTP.Listen = []string{"unix:" + filepath.Join(filepath.Dir(file), "no", "x.sock")}
+		}, "is not there, make it first"},
 		{"data is a file", func(c *config.Config) { c.Data = file }, "data"},
 		{"no certificate", func(c *config.Config) { c.TLS.Certificates = []config.Certificate{{Cert: file, Key: file}} }, file},
 	}
