@@ -23,9 +23,10 @@ type Options struct {
 
 // A Disk is a Store of files.
 type Disk struct {
-	fs    FS
-	opt   Options
-	syncs syncer
+	fs      FS
+	opt     Options
+	syncs   syncer
+	bundles bundler
 }
 
 var _ Store = (*Disk)(nil)
@@ -38,11 +39,11 @@ func NewDisk(fsys FS, opt Options) *Disk {
 	if opt.Random == nil {
 		opt.Random = rand.Reader
 	}
-	return &Disk{fs: fsys, opt: opt, syncs: newSyncer(fsys)}
+	return &Disk{fs: fsys, opt: opt, syncs: newSyncer(fsys), bundles: bundler{writing: make(chan struct{}, 1)}}
 }
 
-// Create starts a new body. Its file comes into being with its first block, so a message that is given up early costs
-// the disk nothing.
+// Create starts a new body. Nothing is on the disk before its first block is full or it is finished, so a message that is
+// given up early costs the disk nothing.
 func (d *Disk) Create(ctx context.Context) (Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -91,32 +92,25 @@ func (d *Disk) makeFolders(folder string) error {
 	return nil
 }
 
-// Sync makes the names of finished bodies durable.
-func (d *Disk) Sync(ctx context.Context, ids []ID) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var done []string
-next:
-	for _, id := range ids {
-		folder := id.folder()
-		for _, s := range done {
-			if s == folder {
-				continue next
-			}
-		}
-		if err := d.syncs.sync(folder); err != nil {
-			return fmt.Errorf("body: making a folder durable: %w", err)
-		}
-		done = append(done, folder)
+// syncName makes the name of a file durable.
+func (d *Disk) syncName(id ID) error {
+	if err := d.syncs.sync(id.folder()); err != nil {
+		return fmt.Errorf("body: making a folder durable: %w", err)
 	}
 	return nil
 }
 
 // Open opens a body for reading.
-func (d *Disk) Open(ctx context.Context, id ID) (io.ReadCloser, int64, error) {
+func (d *Disk) Open(ctx context.Context, id ID, octets int64) (io.ReadCloser, int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
+	}
+	if id.Bundled() {
+		l, err := d.readBundled(id, min(octets, MaxLoad-1))
+		if err != nil {
+			return nil, 0, err
+		}
+		return l, l.Size(), nil
 	}
 	f, err := d.fs.OpenFile(id.path(), os.O_RDONLY, 0)
 	if err != nil {
@@ -136,7 +130,7 @@ func (d *Disk) Open(ctx context.Context, id ID) (io.ReadCloser, int64, error) {
 // nobody is about to put a body there.
 const emptyAfter = 48 * time.Hour
 
-// Remove removes a body, and its folder when that is old and empty.
+// Remove removes a file, and its folder when that is old and empty.
 func (d *Disk) Remove(ctx context.Context, id ID) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -153,6 +147,23 @@ func (d *Disk) Remove(ctx context.Context, id ID) error {
 			return nil // not empty, the usual case
 		}
 		d.syncs.forget(name)
+	}
+	return nil
+}
+
+// Release removes the file of a body that is alone, and punches a hole into a bundle.
+func (d *Disk) Release(ctx context.Context, id ID, octets int64) error {
+	if !id.Bundled() {
+		return d.Remove(ctx, id)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if octets == 0 {
+		return nil
+	}
+	if err := d.fs.Punch(id.path(), id.at(), octets); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("body: giving back the room of %s: %w", id, err)
 	}
 	return nil
 }

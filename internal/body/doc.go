@@ -1,6 +1,8 @@
-// Package body keeps the bodies of messages: immutable runs of octets in the form in which POP3 sends them, one file (or,
-// in another implementation of [Store], one object) each. It knows nothing of maildrops; the catalog says which bodies
-// mean something.
+// Package body keeps the bodies of messages: immutable runs of octets in the form in which POP3 sends them, in files (or, in
+// another implementation of [Store], objects). It knows nothing of maildrops; the catalog says which bodies mean something.
+//
+// A body of [MaxLoad] octets or more has a file alone. Smaller ones that are finished at the same time share one, a bundle,
+// because making a file durable is what a small body costs.
 //
 // # Form
 //
@@ -11,9 +13,10 @@
 //
 // # Crashes
 //
-// A body is written under its final name and never renamed: a row of the catalog is what makes it exist. So the order is
-// [Writer.Finish], which makes the content durable, [Store.Sync], which makes its name durable, and then the commit of the
-// catalog. A crash before that leaves a file that nothing refers to; [Store.Walk] finds it and [Store.Remove] takes it away.
+// A file is written under its final name and never renamed: a row of the catalog is what makes a body exist. So the order is
+// [Writer.Finish], which makes the body durable, and then the commit of the catalog. A crash before that leaves a file that
+// nothing refers to; [Store.Walk] finds it and [Store.Remove] takes it away. A body of a bundle whose row was
+// refused is released: its room comes back, and its file goes with the others.
 //
 // # Errors
 //

@@ -42,13 +42,9 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	if err := store.Sync(ctx, []body.ID{id}); err != nil {
-		fmt.Println(err)
-		return
-	}
 	// Now it survives a crash, and a catalog may refer to it.
 
-	r, octets, err := store.Open(ctx, id)
+	r, octets, err := store.Open(ctx, id, facts.Octets)
 	if err != nil {
 		fmt.Println(err)
 		return

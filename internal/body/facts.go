@@ -127,20 +127,39 @@ func (n *normalizer) write(p []byte) error {
 
 // finish adds a missing last line end, writes what is left and returns the facts.
 func (n *normalizer) finish() (Facts, error) {
-	if n.line > 0 {
-		if err := n.put(crlf); err != nil {
-			return Facts{}, err
-		}
+	if err := n.endLine(); err != nil {
+		return Facts{}, err
 	}
 	if err := n.flush(); err != nil {
 		return Facts{}, err
 	}
+	return n.facts(), nil
+}
+
+// endLine adds a missing last line end.
+func (n *normalizer) endLine() error {
+	if n.line == 0 {
+		return nil
+	}
+	return n.put(crlf)
+}
+
+// rest returns what was not written to w, instead of writing it. It is valid until free.
+func (n *normalizer) rest() []byte {
+	p := n.buf[:n.used]
+	n.sum.Write(p)
+	n.used = 0
+	return p
+}
+
+// facts returns the facts after the end.
+func (n *normalizer) facts() Facts {
 	f := Facts{Octets: n.octets, Header: n.header, Wire: !n.dotted}
 	if !n.inBody {
 		f.Header = n.octets
 	}
 	n.sum.Sum(f.SHA256[:0])
-	return f, nil
+	return f
 }
 
 // put takes octets of the stored form. Large pieces are written through, small ones are gathered.

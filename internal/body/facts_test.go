@@ -56,7 +56,7 @@ func TestForm(t *testing.T) {
 			// Every way to cut it into two, and octet by octet.
 			for i := range len(tt.in) + 1 {
 				id, facts := store(t, d, tt.in[:i], tt.in[i:])
-				if got := load(t, d, id); got != tt.want {
+				if got := load(t, d, id, facts.Octets); got != tt.want {
 					t.Errorf("cut at %d: stored %q, want %q", i, got, tt.want)
 				}
 				if facts != want {
@@ -110,7 +110,7 @@ func TestFormModel(t *testing.T) {
 		}
 		want, wantFacts := naive(strings.Join(pieces, ""))
 		id, facts := store(t, d, pieces...)
-		if got := load(t, d, id); got != want {
+		if got := load(t, d, id, facts.Octets); got != want {
 			rt.Fatalf("stored %q, want %q", got, want)
 		}
 		if facts != wantFacts {

@@ -19,7 +19,7 @@ import (
 // Messages of a few writes; the second is larger than a block.
 var faultTexts = []string{"A: b\n\nc\n", "A: b\r\n\r\n" + strings.Repeat("0123456789abcdef\r\n", 8000), ""}
 
-// deliver stores the messages and returns the ids of those whose Sync returned nil.
+// deliver stores the messages and returns the ids of those that were acknowledged.
 func deliver(d body.Store) (ids []body.ID, err error) {
 	for _, text := range faultTexts {
 		w, err := d.Create(context.Background())
@@ -32,9 +32,6 @@ func deliver(d body.Store) (ids []body.ID, err error) {
 		}
 		id, _, err := w.Finish()
 		if err != nil {
-			return ids, err
-		}
-		if err := d.Sync(context.Background(), []body.ID{id}); err != nil {
 			return ids, err
 		}
 		ids = append(ids, id)
@@ -90,7 +87,7 @@ func TestKilledAtEveryOperation(t *testing.T) {
 			d := body.NewDisk(again, body.Options{})
 			for j, id := range ids {
 				want, _ := naive(faultTexts[j])
-				if got := load(t, d, id); got != want {
+				if got := load(t, d, id, int64(len(want))); got != want {
 					t.Errorf("killed at %d, %v: message %d has %d octets, want %d", at+1, loss, j, len(got), len(want))
 				}
 			}
@@ -136,8 +133,8 @@ func TestFailedAtEveryOperation(t *testing.T) {
 				if err != nil && !errors.Is(err, plan.Err) {
 					t.Errorf("at %d: error %v does not wrap the cause", plan.At, err)
 				}
-				// A body whose Sync failed is the caller's to remove; everything else cleans up after itself.
-				if n := len(files(t, dir)); n > len(ids)+1 {
+				// Unless it could not be removed on a disk that stays broken, nothing is left of what was not acknowledged.
+				if n := len(files(t, dir)); n > len(ids) && !(plan.Stay || errors.Is(plan.Err, syscall.EROFS)) {
 					t.Errorf("at %d: %d files for %d bodies", plan.At, n, len(ids))
 				}
 				fsys.Set(faultfs.Plan{})
@@ -154,7 +151,7 @@ func TestFailedAtEveryOperation(t *testing.T) {
 				}
 				for i, id := range append(more, ids...) {
 					want, _ := naive(faultTexts[i%len(faultTexts)])
-					if got := load(t, body.NewDisk(again, body.Options{}), id); got != want {
+					if got := load(t, body.NewDisk(again, body.Options{}), id, int64(len(want))); got != want {
 						t.Errorf("at %d: message %d has %d octets, want %d", plan.At, i, len(got), len(want))
 					}
 				}
@@ -176,7 +173,7 @@ func TestReadErrorsAreTyped(t *testing.T) {
 		do   func() error
 		ops  int
 	}{
-		{"Open", func() error { r, _, err := d.Open(t.Context(), id); return closeIf(r, err) }, 2},
+		{"Open", func() error { r, _, err := d.Open(t.Context(), id, facts.Octets); return closeIf(r, err) }, 2},
 		{"Load", func() error { l, err := d.Load(t.Context(), id, facts.Octets); return closeIf(l, err) }, 2},
 		{"Walk", func() error { return d.Walk(t.Context(), func(body.Entry) error { return nil }) }, 3},
 		{"Remove", func() error { return d.Remove(t.Context(), id) }, 1},

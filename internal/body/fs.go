@@ -16,15 +16,18 @@ import (
 type FS interface {
 	// OpenFile is like os.OpenFile. It does not follow a symbolic link at the end of name.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
-	// ReadFile reads the beginning of a file, as much as one read gives: of a file that lies on a disk, all of it or all
-	// that p has room for. Like OpenFile it does not follow a symbolic link.
-	ReadFile(name string, p []byte) (int, error)
+	// ReadFile reads a file from octet at on, as much as one read gives: of a file that lies on a disk, all of the rest or
+	// all that p has room for. Like OpenFile it does not follow a symbolic link.
+	ReadFile(name string, p []byte, at int64) (int, error)
 	// Mkdir is like os.Mkdir.
 	Mkdir(name string, perm fs.FileMode) error
 	// Remove is like os.Remove: it removes a file or an empty folder.
 	Remove(name string) error
 	// ReadDir calls fn for each entry of a folder, in no particular order and some at a time.
 	ReadDir(name string, fn func(fs.DirEntry) error) error
+	// Punch gives back the room of octets of a file, which then read as NULs; where the file system cannot do that it does
+	// nothing.
+	Punch(name string, at, octets int64) error
 	// SyncDir makes the entries of a folder durable.
 	SyncDir(name string) error
 }
@@ -102,13 +105,13 @@ func open(path string, flag int, perm uint32) (fd int, err error) {
 }
 
 // ReadFile does not make an *os.File, which would cost two more system calls and a finalizer.
-func (d dirFS) ReadFile(name string, p []byte) (int, error) {
+func (d dirFS) ReadFile(name string, p []byte, at int64) (int, error) {
 	path := d.name(name)
 	fd, err := open(path, syscall.O_RDONLY, 0)
 	if err != nil {
 		return 0, err
 	}
-	n, err := read(fd, p)
+	n, err := read(fd, p, at)
 	_ = syscall.Close(fd) // of a file that was only read
 	if err != nil {
 		return 0, &fs.PathError{Op: "read", Path: path, Err: err}
@@ -116,9 +119,9 @@ func (d dirFS) ReadFile(name string, p []byte) (int, error) {
 	return n, nil
 }
 
-func read(fd int, p []byte) (int, error) {
+func read(fd int, p []byte, at int64) (int, error) {
 	for {
-		n, err := syscall.Read(fd, p)
+		n, err := syscall.Pread(fd, p, at)
 		if err != syscall.EINTR {
 			return max(n, 0), err
 		}

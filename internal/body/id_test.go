@@ -13,21 +13,42 @@ import (
 func TestID(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	id, err := newID(at, bytes.NewReader([]byte("0123456789")))
+	id, err := newID(at, bytes.NewReader([]byte("0123456")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := id.String(), "01a20320a20030313233343536373839"; got != want {
+	if got, want := id.String(), "01a20320a20030313233343536000000"; got != want {
 		t.Errorf("String is %s, want %s", got, want)
 	}
-	if got, want := id.path(), "01a20/32/01a20320a20030313233343536373839"; got != want {
+	if got, want := id.path(), "01a20/32/01a20320a20030313233343536"; got != want {
 		t.Errorf("path is %s, want %s", got, want)
 	}
 	if got := id.Time(); !got.Equal(at) {
 		t.Errorf("Time is %v, want %v", got, at)
 	}
-	if got, err := ParseID(id.String()); err != nil || got != id {
-		t.Errorf("ParseID: %v, %v", got, err)
+	if got, ok := parseFile(id.path()[folderLen+1:]); !ok || got != id {
+		t.Errorf("parseFile: %v, %v", got, ok)
+	}
+}
+
+func TestIDInABundle(t *testing.T) {
+	t.Parallel()
+	file, err := newID(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := file.Range()
+	for _, at := range []int{0, 1, 255, 256, 65536, maxBundleOctets} {
+		id := file.bundled(at)
+		if !id.Bundled() || id.at() != int64(at) || id.File() != file || id.path() != file.path() || !id.Time().Equal(file.Time()) {
+			t.Errorf("at %d: %v is bundled %v at %d of %v", at, id, id.Bundled(), id.at(), id.File())
+		}
+		if bytes.Compare(first[:], id[:]) > 0 || bytes.Compare(id[:], last[:]) > 0 {
+			t.Errorf("at %d: %v is not from %v to %v", at, id, first, last)
+		}
+	}
+	if file.Bundled() || file.at() != 0 {
+		t.Errorf("%v is bundled %v at %d", file, file.Bundled(), file.at())
 	}
 }
 
@@ -47,13 +68,13 @@ func TestIDsOfAPeriodShareAFolder(t *testing.T) {
 	}
 }
 
-func TestParseIDRefuses(t *testing.T) {
+func TestParseFileRefuses(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
-		"", "0", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("g", 32), strings.Repeat("A", 32),
-		"../../../../../../../../../../tmp"[:32], strings.Repeat("0", 30) + "/x",
+		"", "0", strings.Repeat("0", 25), strings.Repeat("0", 27), strings.Repeat("0", 32), strings.Repeat("g", 26),
+		strings.Repeat("A", 26), "../../../../../../../../../../tmp"[:26], strings.Repeat("0", 24) + "/x",
 	} {
-		if id, err := ParseID(s); err == nil {
+		if id, ok := parseFile(s); ok {
 			t.Errorf("%q passes as %v", s, id)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // MaxLoad is more octets than a body can have that Load reads.
@@ -39,11 +40,40 @@ func (d *Disk) Load(ctx context.Context, id ID, octets int64) (*Loaded, error) {
 	if octets < 0 || octets >= MaxLoad {
 		return nil, ErrSize
 	}
-	block := blocks.Get().(*[blockSize]byte)
-	n, err := d.fs.ReadFile(id.path(), block[:octets+1]) // one more would show that it is longer
-	if err == nil && int64(n) != octets {
-		err = ErrSize
+	if id.Bundled() {
+		l, err := d.readBundled(id, octets)
+		if err == nil && l.Size() != octets {
+			_ = l.Close()
+			return nil, fmt.Errorf("body: reading %s: %w", id, ErrSize)
+		}
+		return l, err
 	}
+	l, err := d.read(id, octets+1) // one more would show that it is longer
+	if err == nil && l.Size() != octets {
+		_ = l.Close()
+		return nil, fmt.Errorf("body: reading %s: %w", id, ErrSize)
+	}
+	return l, err
+}
+
+// readBundled reads a body from its bundle, or the part of it that is there.
+func (d *Disk) readBundled(id ID, octets int64) (*Loaded, error) {
+	l, err := d.read(id, octets)
+	if err != nil {
+		return nil, err
+	}
+	// Every body ends with CRLF; where Release came in between there are NULs.
+	if n := l.Size(); n == octets && n > 0 && l.block[n-1] != '\n' {
+		_ = l.Close()
+		return nil, fmt.Errorf("body: reading %s: its room was given back: %w", id, fs.ErrNotExist)
+	}
+	return l, nil
+}
+
+// read reads so many octets from where the body begins, or as many as there are.
+func (d *Disk) read(id ID, octets int64) (*Loaded, error) {
+	block := blocks.Get().(*[blockSize]byte)
+	n, err := d.fs.ReadFile(id.path(), block[:octets], id.at())
 	if err != nil {
 		blocks.Put(block)
 		return nil, fmt.Errorf("body: reading %s: %w", id, err)

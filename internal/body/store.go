@@ -11,18 +11,20 @@ import (
 type Store interface {
 	// Create starts a new body.
 	Create(ctx context.Context) (Writer, error)
-	// Sync makes the names of finished bodies durable, each folder once. Bodies whose Sync returned nil are there after a
-	// crash of process and machine. Concurrent calls share their work.
-	Sync(ctx context.Context, ids []ID) error
-	// Open opens a body for reading and returns its octets. On disk it is an *os.File at its start. A body that is not
-	// there is an error that wraps fs.ErrNotExist.
-	Open(ctx context.Context, id ID) (io.ReadCloser, int64, error)
+	// Open opens a body for reading and returns its octets. octets is the size it ought to have, without which the end of
+	// one in a bundle cannot be known; if there are fewer or, of one that is alone, more, that shows in the size returned.
+	// On disk a body of MaxLoad octets or more is an *os.File at its start. A body that is not there is an error that wraps
+	// fs.ErrNotExist.
+	Open(ctx context.Context, id ID, octets int64) (io.ReadCloser, int64, error)
 	// Load reads a body of fewer than MaxLoad octets into memory, for less than Open and reading cost. octets is the size
 	// it must have; another one is ErrSize. Errors are those of Open.
 	Load(ctx context.Context, id ID, octets int64) (*Loaded, error)
-	// Remove removes a body. One that is not there is no error.
+	// Remove removes a body, and those that share its file. One that is not there is no error.
 	Remove(ctx context.Context, id ID) error
-	// Walk calls fn for every body, finished or not, in no particular order. Bodies that come or go meanwhile may or may
+	// Release gives back the room of a body with so many octets to which nothing refers any more. It removes one that is
+	// alone; of a bundle the others stay, and the file too, until Remove.
+	Release(ctx context.Context, id ID, octets int64) error
+	// Walk calls fn for every file, finished or not, in no particular order. Files that come or go meanwhile may or may
 	// not show. An error of fn ends the walk and is returned.
 	Walk(ctx context.Context, fn func(Entry) error) error
 	// Close releases what the store holds. Nothing else may be called after it, except on open bodies.
@@ -33,15 +35,16 @@ type Store interface {
 type Writer interface {
 	// Write takes octets as they came, with any line ends. It takes all of p or returns an error, which is final.
 	io.Writer
-	// Finish makes the body's content durable and returns its name and facts. Call Store.Sync next. After an error
-	// nothing is left of the body.
+	// Finish makes the body durable, content and name, and returns its ID and facts: it is there after a crash of process
+	// and machine. Calls at the same time share the work. After an error nothing is left of the body.
 	Finish() (ID, Facts, error)
 	// Abort gives the body up and removes what was written. After Finish it does nothing.
 	Abort()
 }
 
-// An Entry is one body that Walk found.
+// An Entry is one file that Walk found.
 type Entry struct {
+	// ID has place 0: it is that of the body, or what those of all bodies of a bundle have in common.
 	ID     ID
 	Octets int64
 	// Modified is when it was last written to.

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// Walk calls fn for every body. Files that are not named like a body in its place are left out.
+// Walk calls fn for every file. Those that are not named like a file of bodies in its place are left out.
 func (d *Disk) Walk(ctx context.Context, fn func(Entry) error) error {
 	return d.folders(ctx, ".", outerDigits, func(outer string) error {
 		return d.folders(ctx, outer, innerDigits, func(inner string) error {
@@ -28,8 +28,8 @@ func (d *Disk) folders(ctx context.Context, name string, digits int, fn func(str
 
 func (d *Disk) entries(ctx context.Context, folder string, fn func(Entry) error) error {
 	return d.list(ctx, folder, func(e fs.DirEntry) error {
-		id, err := ParseID(e.Name())
-		if err != nil || !e.Type().IsRegular() || id.folder() != folder {
+		id, ok := parseFile(e.Name())
+		if !ok || !e.Type().IsRegular() || id.folder() != folder {
 			return nil
 		}
 		info, err := e.Info()

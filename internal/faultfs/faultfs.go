@@ -125,7 +125,7 @@ func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error
 }
 
 // ReadFile reads a file: two operations, for it is opened and read.
-func (f *FS) ReadFile(name string, p []byte) (int, error) {
+func (f *FS) ReadFile(name string, p []byte, at int64) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, kind := range []Kind{Open, Read} {
@@ -133,7 +133,17 @@ func (f *FS) ReadFile(name string, p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return f.inner.ReadFile(name, p)
+	return f.inner.ReadFile(name, p, at)
+}
+
+// Punch gives back the room of octets of a file. A stop of the machine does not undo it.
+func (f *FS) Punch(name string, at, octets int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.begin(Punch, name); err != nil {
+		return err
+	}
+	return f.inner.Punch(name, at, octets)
 }
 
 // Mkdir makes a folder.

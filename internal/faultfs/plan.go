@@ -24,6 +24,7 @@ const (
 	Release Kind = "release" // of a file opened for reading
 	Mkdir   Kind = "mkdir"
 	Remove  Kind = "remove"
+	Punch   Kind = "punch" // of a hole into a file
 	ReadDir Kind = "readdir"
 	SyncDir Kind = "syncdir" // of a folder's entries
 )
@@ -68,7 +69,7 @@ func canFail(kind Kind, err error) bool {
 		}
 	case syscall.EROFS:
 		switch kind {
-		case Create, Write, Sync, Mkdir, Remove:
+		case Create, Write, Sync, Mkdir, Remove, Punch:
 			return true
 		default:
 			return false

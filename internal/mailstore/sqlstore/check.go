@@ -135,7 +135,7 @@ func (c *checker) message(ctx context.Context, drop int64, m *infoRow) error {
 	c.report.Messages++
 	c.report.Octets += m.Size
 	p := mailstore.Problem{Drop: mailstore.DropID(drop), UID: m.UID}
-	f, size, err := c.store.bodies.Open(ctx, m.body)
+	f, size, err := c.store.bodies.Open(ctx, m.body, m.Size)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		there, err := c.stillThere(ctx, drop, m.seq)

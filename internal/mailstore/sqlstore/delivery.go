@@ -61,8 +61,7 @@ func (d *delivery) Abort() {
 	d.w.Abort()
 }
 
-// Commit stores the message: content, then name, then rows. Concurrent commits share the syncs of the folder and the
-// commit of the catalog.
+// Commit stores the message: the body, then the rows. Concurrent commits share the work of the disk in both.
 func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mailstore.Receipt, error) {
 	if d.done {
 		return nil, errDelivered
@@ -79,10 +78,6 @@ func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mail
 	if err != nil {
 		return nil, fault("write a message", err)
 	}
-	if err := d.store.bodies.Sync(ctx, []body.ID{id}); err != nil {
-		d.store.discard(id)
-		return nil, fault("store a message", err)
-	}
 	started := false // whether rows may exist although Write fails: the commit itself was tried
 	err = d.store.cat.Write(ctx, func(ctx context.Context, tx catalog.Tx) (err error) {
 		started = false
@@ -96,7 +91,7 @@ func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mail
 	})
 	if err != nil {
 		if !started {
-			d.store.discard(id)
+			d.store.discard(id, facts.Octets)
 		}
 		return nil, fault("store a message", err)
 	}
@@ -107,13 +102,15 @@ func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mail
 		stored = stored || !receipts[i].Duplicate
 	}
 	if !stored {
-		d.store.discard(id)
+		d.store.discard(id, facts.Octets)
 	}
 	return receipts, nil
 }
 
 // discard removes a body that no row refers to. Where that fails the next sweep of orphans does it.
-func (s *Store) discard(id body.ID) { _ = s.bodies.Remove(context.Background(), id) }
+func (s *Store) discard(id body.ID, octets int64) {
+	_ = s.bodies.Release(context.Background(), id, octets)
+}
 
 // A row is a message on its way into one maildrop.
 type row struct {

@@ -128,7 +128,7 @@ func (s *Store) openBody(ctx context.Context, id body.ID, want int64) (io.ReadCl
 			return nil, 0, err
 		}
 	}
-	return s.bodies.Open(ctx, id)
+	return s.bodies.Open(ctx, id, want)
 }
 
 // missing says why a body is not there: its message was swept or its maildrop removed meanwhile, or it is lost.

@@ -103,7 +103,7 @@ func (r *reaper) firstMessages(ctx context.Context, tx catalog.Tx, drop int64) (
 			return nil, err
 		}
 		seqs = append(seqs, seq)
-		r.bodies = append(r.bodies, deadBody{b, octets})
+		r.bodies = append(r.bodies, deadBody{id: b, octets: octets})
 	}
 	r.messages = len(seqs)
 	return seqs, rows.Err()

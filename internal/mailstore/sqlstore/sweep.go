@@ -118,6 +118,7 @@ type reaper struct {
 type deadBody struct {
 	id     body.ID
 	octets int64
+	shares bool // its file with bodies that are in use
 }
 
 // deletion removes the messages of a deletion, as many as the batch still takes.
@@ -186,7 +187,7 @@ func (r *reaper) message(ctx context.Context, tx catalog.Tx, drop, seq int64) (i
 		return 0, err
 	}
 	r.messages++
-	r.bodies = append(r.bodies, deadBody{b, octets})
+	r.bodies = append(r.bodies, deadBody{id: b, octets: octets})
 	return octets, nil
 }
 
@@ -203,9 +204,15 @@ func (r *reaper) findUnused(ctx context.Context, tx catalog.Tx) error {
 		if err != nil {
 			return err
 		}
-		if !used {
-			unused = append(unused, b)
+		if used {
+			continue
 		}
+		if b.id.Bundled() {
+			if b.shares, err = fileIsUsed(ctx, tx, b.id); err != nil {
+				return err
+			}
+		}
+		unused = append(unused, b)
 	}
 	r.bodies = unused
 	return nil
@@ -217,11 +224,25 @@ func bodyIsUsed(ctx context.Context, tx catalog.Tx, id body.ID) (bool, error) {
 	return n > 0, err
 }
 
+// fileIsUsed reports whether there is a message whose body is in the file of id.
+func fileIsUsed(ctx context.Context, tx catalog.Tx, id body.ID) (bool, error) {
+	var n int
+	first, last := id.Range()
+	err := tx.QueryRow(ctx, sqlFileIsUsed, first[:], last[:]).Scan(&n)
+	return n > 0, err
+}
+
 // bury removes the bodies, after the commit that made them unused. Those that a crash or fault leaves are orphans.
 func (s *Store) bury(ctx context.Context, r *reaper, res *mailstore.SweepResult) error {
 	res.Messages += r.messages
 	for _, b := range r.bodies {
-		if err := s.bodies.Remove(ctx, b.id); err != nil {
+		var err error
+		if b.shares {
+			err = s.bodies.Release(ctx, b.id, b.octets)
+		} else {
+			err = s.bodies.Remove(ctx, b.id)
+		}
+		if err != nil {
 			return err
 		}
 		res.Bodies++
@@ -271,7 +292,7 @@ func (s *Store) eachOrphan(ctx context.Context, fn func(body.Entry) error) error
 		var orphans []body.Entry
 		err := s.cat.Read(ctx, func(ctx context.Context, tx catalog.Tx) error {
 			for _, e := range old {
-				used, err := bodyIsUsed(ctx, tx, e.ID)
+				used, err := fileIsUsed(ctx, tx, e.ID)
 				if err != nil {
 					return err
 				}

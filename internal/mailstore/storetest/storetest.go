@@ -57,6 +57,7 @@ func Run(t *testing.T, open Opener) {
 		{"Sweep", testSweep},
 		{"SweepKeepsSharedBody", testSweepKeepsSharedBody},
 		{"SweepOrphans", testSweepOrphans},
+		{"Bundle", testBundle},
 		{"Remove", testRemove},
 		{"Usage", testUsage},
 		{"CheckClean", testCheckClean},

@@ -1,0 +1,119 @@
+package body
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Bounds of a bundle. Both keep down what one body that stays can keep of those that go; the octets also fit the place of
+// an ID.
+const (
+	maxBundled      = 64
+	maxBundleOctets = 1 << 20
+)
+
+// A bundler stores small bodies. While one file is being made durable those that come gather, and go into the next file
+// together: so they share the work of the disk, which is what a small body costs. One that comes alone has a file alone.
+type bundler struct {
+	writing chan struct{} // has one element while a file is written
+
+	mu   sync.Mutex
+	next *bundle // takes in members; nil if there is none
+}
+
+// A bundle is bodies that go into one file.
+type bundle struct {
+	members []bundled
+	octets  int
+	done    chan struct{} // closed when ids and errs of the members are set
+}
+
+type bundled struct {
+	octets []byte // the stored form, valid until done
+	id     ID
+	err    error
+}
+
+// join adds a body to the bundle that is gathering and returns its number in it, and whether it is the first, whose
+// business it is to have the bundle stored.
+func (b *bundler) join(octets []byte) (to *bundle, i int, first bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	to = b.next
+	if to == nil || len(to.members) == maxBundled || to.octets+len(octets) > maxBundleOctets {
+		to, first = &bundle{done: make(chan struct{})}, true
+		b.next = to
+	}
+	to.members = append(to.members, bundled{octets: octets})
+	to.octets += len(octets)
+	return to, len(to.members) - 1, first
+}
+
+// storeSmall stores a body durably, with its name, perhaps together with others.
+func (d *Disk) storeSmall(octets []byte) (ID, error) {
+	b := &d.bundles
+	to, i, first := b.join(octets)
+	if first {
+		b.writing <- struct{}{}
+		b.mu.Lock()
+		if b.next == to {
+			b.next = nil
+		}
+		b.mu.Unlock()
+		d.storeBundle(to)
+		<-b.writing
+		close(to.done)
+	} else {
+		<-to.done
+	}
+	return to.members[i].id, to.members[i].err
+}
+
+// storeBundle stores the members in one file. Where that fails each is tried alone, so that one that finds no room does
+// not take the others with it.
+func (d *Disk) storeBundle(b *bundle) {
+	if len(b.members) > 1 {
+		if file, err := d.storeFile(b.members...); err == nil {
+			at := 0
+			for i := range b.members {
+				m := &b.members[i]
+				m.id = file.bundled(at)
+				at += len(m.octets)
+			}
+			return
+		}
+	}
+	for i := range b.members {
+		m := &b.members[i]
+		m.id, m.err = d.storeFile(*m)
+	}
+}
+
+// storeFile writes a file and makes it durable, with its name. It leaves nothing behind if it fails.
+func (d *Disk) storeFile(members ...bundled) (ID, error) {
+	id, f, err := d.createFile()
+	if err != nil {
+		return ID{}, err
+	}
+	for i := range members {
+		if err = writeAll(f, members[i].octets); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("body: writing %s: %w", id, err)
+	} else if err = f.Sync(); err != nil {
+		err = fmt.Errorf("body: making %s durable: %w", id, err)
+	}
+	if cerr := f.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("body: closing %s: %w", id, cerr)
+	}
+	if err == nil {
+		err = d.syncName(id)
+	}
+	if err != nil {
+		_ = d.fs.Remove(id.path()) // if the disk refuses, it stays until a sweep: nothing refers to it
+		return ID{}, err
+	}
+	return id, nil
+}

@@ -1,0 +1,361 @@
+package body_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/postamt/postamt/internal/body"
+	"github.com/postamt/postamt/internal/faultfs"
+)
+
+// A gate holds the syncs of files up until it is opened, so that bodies gather meanwhile.
+type gate struct {
+	body.FS
+	open chan struct{}
+}
+
+func (g *gate) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error) {
+	f, err := g.FS.OpenFile(name, flag, perm)
+	return gatedFile{f, g}, err
+}
+
+type gatedFile struct {
+	body.File
+	gate *gate
+}
+
+func (f gatedFile) Sync() error {
+	<-f.gate.open
+	return f.File.Sync()
+}
+
+type finished struct {
+	text string
+	id   body.ID
+	err  error
+}
+
+// finish stores a body.
+func finish(d body.Store, text string) (body.ID, error) {
+	w, err := d.Create(context.Background())
+	if err != nil {
+		return body.ID{}, err
+	}
+	defer w.Abort()
+	if _, err := io.WriteString(w, text); err != nil {
+		return body.ID{}, err
+	}
+	id, _, err := w.Finish()
+	return id, err
+}
+
+// finishTogether stores text one, and all others while that is being made durable. It must be called in a bubble.
+func finishTogether(t *testing.T, fsys body.FS, texts ...string) []finished {
+	t.Helper()
+	g := &gate{fsys, make(chan struct{})}
+	d := body.NewDisk(g, body.Options{})
+	list := make([]finished, len(texts))
+	var wg sync.WaitGroup
+	for i, text := range texts {
+		wg.Go(func() {
+			list[i].text = text
+			list[i].id, list[i].err = finish(d, text)
+		})
+		synctest.Wait()
+	}
+	close(g.open)
+	wg.Wait()
+	return list
+}
+
+func dirFS(t *testing.T) (body.FS, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "bodies")
+	fsys, err := body.Dir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fsys, dir
+}
+
+// wantAll reads every body in both ways.
+func wantAll(t *testing.T, d body.Store, list []finished) {
+	t.Helper()
+	for i, f := range list {
+		if f.err != nil {
+			t.Errorf("body %d: %v", i, f.err)
+			continue
+		}
+		octets := int64(len(f.text))
+		if got := load(t, d, f.id, octets); got != f.text {
+			t.Errorf("body %d: Open gives %d octets, want %d", i, len(got), octets)
+		}
+		if octets >= body.MaxLoad {
+			continue
+		}
+		l, err := d.Load(t.Context(), f.id, octets)
+		if err != nil {
+			t.Errorf("body %d: %v", i, err)
+			continue
+		}
+		if got, err := io.ReadAll(l); err != nil || string(got) != f.text {
+			t.Errorf("body %d: Load gives %d octets, %v, want %d", i, len(got), err, octets)
+		}
+		_ = l.Close()
+	}
+}
+
+// Small bodies that come while another one is being made durable share a file; large ones never do.
+func TestBundle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, dir := dirFS(t)
+		list := finishTogether(t, fsys, "alone\r\n", "one\r\n", "", "Subject: three\r\n\r\n.\r\n", strings.Repeat("x", body.MaxLoad-3)+"\r\n",
+			strings.Repeat("y", body.MaxLoad)+"\r\n", "six\r\n")
+		wantAll(t, body.NewDisk(fsys, body.Options{}), list)
+		if n := len(files(t, dir)); n != 3 {
+			t.Errorf("%d files, want one for the first, one for the large one, one for the rest", n)
+		}
+		for i, f := range list {
+			if wantBundled := i != 0 && i != 5; f.id.Bundled() != wantBundled || wantBundled && f.id.File() != list[1].id.File() {
+				t.Errorf("body %d is %v, bundled %v, in %v", i, f.id, f.id.Bundled(), f.id.File())
+			}
+		}
+	})
+}
+
+// TestBundleBounds: 64 bodies, a MiB.
+func TestBundleBounds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		octets, bodies int
+		files          []int64
+	}{
+		{10, 1 + 64 + 64 + 2, []int64{10, 640, 640, 20}},
+		{60_000, 1 + 17 + 17 + 1, []int64{60_000, 17 * 60_000, 17 * 60_000, 60_000}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fsys, _ := dirFS(t)
+			var texts []string
+			for i := range tt.bodies {
+				texts = append(texts, fmt.Sprintf("%*d\r\n", tt.octets-2, i))
+			}
+			list := finishTogether(t, fsys, texts...)
+			d := body.NewDisk(fsys, body.Options{})
+			wantAll(t, d, list)
+			sizes := map[body.ID]int64{}
+			if err := d.Walk(t.Context(), func(e body.Entry) error { sizes[e.ID] = e.Octets; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			var inOrder []int64
+			for _, f := range list {
+				if n := len(inOrder); n == 0 || sizes[f.id.File()] > 0 {
+					inOrder = append(inOrder, sizes[f.id.File()])
+					delete(sizes, f.id.File())
+				}
+			}
+			if fmt.Sprint(inOrder) != fmt.Sprint(tt.files) {
+				t.Errorf("files of %v octets, want %v", inOrder, tt.files)
+			}
+		})
+	}
+}
+
+// A tightFS has no room for a file of more than so many octets.
+type tightFS struct {
+	body.FS
+	room int
+}
+
+func (t *tightFS) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error) {
+	f, err := t.FS.OpenFile(name, flag, perm)
+	return &tightFile{f, t.room}, err
+}
+
+type tightFile struct {
+	body.File
+	room int
+}
+
+func (f *tightFile) Write(p []byte) (int, error) {
+	if len(p) > f.room {
+		return 0, syscall.ENOSPC
+	}
+	f.room -= len(p)
+	return f.File.Write(p)
+}
+
+// One body that finds no room does not take with it those that it would have shared a file with.
+func TestBundleFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, dir := dirFS(t)
+		list := finishTogether(t, &tightFS{fsys, 100}, "first\r\n", "small\r\n", strings.Repeat("x", 200)+"\r\n", "", "another\r\n")
+		if err := list[2].err; !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("the large one: %v", err)
+		}
+		list = append(list[:2], list[3:]...)
+		wantAll(t, body.NewDisk(fsys, body.Options{}), list)
+		if n := len(files(t, dir)); n != len(list) {
+			t.Errorf("%d files are left of %d bodies", n, len(list))
+		}
+	})
+}
+
+// The room of a body in a bundle is given back, and the others stay.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, dir := dirFS(t)
+		texts := []string{"alone\r\n"}
+		for i := range 4 {
+			texts = append(texts, strings.Repeat(fmt.Sprint(i), 60_000)+"\r\n")
+		}
+		texts = append(texts, "")
+		list := finishTogether(t, fsys, texts...)
+		d := body.NewDisk(fsys, body.Options{})
+		release := func(i int) {
+			t.Helper()
+			if err := d.Release(t.Context(), list[i].id, int64(len(list[i].text))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, i := range []int{0, 2, 2, 5} { // twice does no harm
+			release(i)
+		}
+		wantAll(t, d, []finished{list[1], list[3], list[4]})
+		for _, i := range []int{0, 2} {
+			if _, err := d.Load(t.Context(), list[i].id, int64(len(list[i].text))); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("body %d can still be loaded: %v", i, err)
+			}
+			if _, _, err := d.Open(t.Context(), list[i].id, int64(len(list[i].text))); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("body %d can still be opened: %v", i, err)
+			}
+		}
+		if left := files(t, dir); len(left) != 1 {
+			t.Errorf("files %q, want the bundle alone", left)
+		}
+		if err := d.Remove(t.Context(), list[1].id); err != nil {
+			t.Fatal(err)
+		}
+		if left := files(t, dir); len(left) > 0 {
+			t.Errorf("Remove left %q", left)
+		}
+		release(3) // of a file that is gone
+	})
+}
+
+// A bundle that was cut, or grew, is noticed.
+func TestBundleDamaged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, dir := dirFS(t)
+		list := finishTogether(t, fsys, "alone\r\n", "one\r\n", "two\r\n", "three\r\n")
+		d := body.NewDisk(fsys, body.Options{})
+		for _, name := range files(t, dir) {
+			if strings.Contains(name, list[1].id.File().String()[:26]) {
+				if err := os.Truncate(name, 12); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		wantAll(t, d, list[:3])
+		if _, err := d.Load(t.Context(), list[3].id, 7); !errors.Is(err, body.ErrSize) {
+			t.Errorf("half a body is loaded: %v", err)
+		}
+		if r, size, err := d.Open(t.Context(), list[3].id, 7); err != nil || size != 2 {
+			t.Errorf("Open gives %d octets, %v, want the 2 that are left", size, err)
+		} else {
+			_ = r.Close()
+		}
+	})
+}
+
+// Many at once, with whatever bundles that makes.
+func TestBundlesOfMany(t *testing.T) {
+	t.Parallel()
+	d, dir := newDisk(t, body.Options{})
+	const workers, each = 16, 25
+	all := make([][]finished, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(i)))
+			for j := range each {
+				text := strings.Repeat(fmt.Sprintf("%d.%d ", i, j), random.IntN(3000)) + "\r\n"
+				f := finished{text: text}
+				f.id, f.err = finish(d, text)
+				all[i] = append(all[i], f)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[body.ID]bool{}
+	for _, list := range all {
+		wantAll(t, d, list)
+		for _, f := range list {
+			if seen[f.id] {
+				t.Errorf("two bodies are %v", f.id)
+			}
+			seen[f.id] = true
+		}
+	}
+	t.Logf("%d bodies in %d files", workers*each, len(files(t, dir)))
+}
+
+// Stop the machine at every operation while bodies share files: those that were acknowledged are there, whole.
+func TestBundleKilledAtEveryOperation(t *testing.T) {
+	t.Parallel()
+	texts := []string{"first\r\n", "second\r\n", "", strings.Repeat("0123456789abcdef\r\n", 3000), "fifth\r\n"}
+	for at, killed := 1, true; killed; at++ {
+		for i, loss := range append(faultfs.Losses, faultfs.LoseSome, faultfs.LoseSome) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "bodies")
+				fsys, err := faultfs.New(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fsys.Set(faultfs.Plan{At: at, Kill: true})
+				list := finishTogether(t, fsys, texts...)
+				killed = fsys.Failed()
+				if err := fsys.Crash(loss, uint64(i)); err != nil {
+					t.Fatal(err)
+				}
+				var acknowledged []finished
+				for _, f := range list {
+					if f.err == nil {
+						acknowledged = append(acknowledged, f)
+					} else if !errors.Is(f.err, faultfs.ErrKilled) {
+						t.Errorf("killed at %d: %v", at, f.err)
+					}
+				}
+				again, err := body.Dir(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := body.NewDisk(again, body.Options{})
+				wantAll(t, d, acknowledged)
+				if err := d.Walk(t.Context(), func(e body.Entry) error { return d.Remove(t.Context(), e.ID) }); err != nil {
+					t.Fatal(err)
+				}
+				if left := files(t, dir); len(left) > 0 {
+					t.Errorf("killed at %d, %v: Walk did not find %q", at, loss, left)
+				}
+			})
+		}
+		if at == 100 {
+			t.Fatal("there is no end")
+		}
+	}
+}
