@@ -50,7 +50,7 @@ var rules = []struct {
 	{"internal/oauth/oauthtest", []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/jwt"}, "a server for tests; it shares no code with the client"},
 	{"internal/keyring", []string{"github.com/zalando/go-keyring/secret_service"}, "the only package that knows keyrings"},
 	{"internal/collect/scan", []string{"internal/collect"}, "scanners know messages and what follows, no source and no sink"},
-	{"internal/collect/sink", []string{"internal/collect", "internal/imapclient", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},
+	{"internal/collect/sink", []string{"internal/argv", "internal/collect", "internal/imapclient", "internal/mailfile", "internal/mailstore", "internal/smtpclient", "golang.org/x/sys/unix"}, "destinations only: no source"},
 	{"internal/probe", []string{"pop3", "pop3/pop3client"}, "looks at servers; it changes nothing"},
 	{"internal/discover", []string{"pop3/pop3client", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"}, "finds servers; it signs in nowhere and writes nothing"},
 	{"internal/movein", []string{"internal/config"}, "files of other programs and our configuration, nothing that runs"},

@@ -53,6 +53,9 @@ func (b *builder) account(f *config.Fetch) collect.Account {
 	}
 	looked, err := b.scan(f, &a.Rules)
 	broken, ready = errors.Join(broken, err), append(ready, looked...)
+	if program, err := argv.Split(f.Filter); err == nil && len(program) > 0 {
+		ready = append(ready, filterReady(program))
+	}
 	if len(a.Sinks) == 0 {
 		a.Sinks = []collect.Sink{noSink{}} // the source fails before it is asked for
 	}

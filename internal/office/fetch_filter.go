@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postamt/postamt/internal/argv"
 	"github.com/postamt/postamt/internal/collect"
 )
 
@@ -18,11 +19,11 @@ const filterTimeout = time.Minute
 // headerFilter returns a filter for collect.Rules that asks a program. Its exit status is its verdict: 0 fetch, 1 delete
 // without fetching, 2 leave. Everything else, a signal or a time-out among it, is no verdict: the message is asked about
 // again at the next run.
-func headerFilter(argv []string) func(context.Context, []byte) (collect.Verdict, error) {
+func headerFilter(program []string) func(context.Context, []byte) (collect.Verdict, error) {
 	return func(ctx context.Context, header []byte) (collect.Verdict, error) {
 		ctx, cancel := context.WithTimeout(ctx, filterTimeout)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		cmd := exec.CommandContext(ctx, program[0], program[1:]...)
 		cmd.Stdin = bytes.NewReader(header)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its children go with it
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -31,7 +32,7 @@ func headerFilter(argv []string) func(context.Context, []byte) (collect.Verdict,
 		exit, exited := errors.AsType[*exec.ExitError](err)
 		switch {
 		case ctx.Err() != nil:
-			return collect.Leave, fmt.Errorf("the filter %s did not end in time: %w", argv[0], ctx.Err())
+			return collect.Leave, fmt.Errorf("the filter %s did not end in time: %w", program[0], ctx.Err())
 		case err == nil:
 			return collect.Fetch, nil
 		case exited && exit.ExitCode() == 1:
@@ -39,8 +40,18 @@ func headerFilter(argv []string) func(context.Context, []byte) (collect.Verdict,
 		case exited && exit.ExitCode() == 2:
 			return collect.Leave, nil
 		case exited:
-			return collect.Leave, fmt.Errorf("the filter %s ended with %v; 0 is fetch, 1 delete, 2 leave", argv[0], exit.ProcessState)
+			return collect.Leave, fmt.Errorf("the filter %s ended with %v; 0 is fetch, 1 delete, 2 leave", program[0], exit.ProcessState)
 		}
 		return collect.Leave, fmt.Errorf("the filter cannot be run: %w", err)
+	}
+}
+
+// filterReady tells before each run whether the filter can be asked.
+func filterReady(program []string) func(context.Context) error {
+	return func(context.Context) error {
+		if err := argv.Find(program[0], ""); err != nil {
+			return &collect.PermanentError{Err: fmt.Errorf("filter: %w", err)}
+		}
+		return nil
 	}
 }

@@ -30,7 +30,11 @@ func (b *builder) sink(f *config.Fetch, d config.Destination) (s collect.Sink, c
 	case config.ToMbox:
 		s, err = sink.NewMbox(d.Name, sink.MboxOptions{})
 	case config.ToPipe:
-		s, err = sink.NewPipe(d.Words, sink.PipeOptions{})
+		p, err := sink.NewPipe(d.Words, sink.PipeOptions{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, p.Ready, nil
 	case config.ToLMTP:
 		address := d.Name
 		if network, path := config.SplitAddress(d.Name); network == "unix" {

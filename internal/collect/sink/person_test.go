@@ -15,6 +15,7 @@ import (
 	"github.com/postamt/postamt/internal/collect/sink/sinktest"
 	"github.com/postamt/postamt/internal/imapclient"
 	"github.com/postamt/postamt/internal/smtpclient"
+	"github.com/postamt/postamt/internal/testpeers"
 )
 
 // listenTLS is a server that shows a certificate nobody vouches for, and waits for nothing more.
@@ -23,27 +24,9 @@ func listenTLS(t *testing.T) string {
 	s := httptest.NewTLSServer(nil)
 	config := &tls.Config{Certificates: s.TLS.Certificates}
 	s.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = tls.Server(conn, config).Handshake() // the client breaks it off
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
+	return testpeers.Listen(t, func(conn net.Conn) {
+		_ = tls.Server(conn, config).Handshake() // the client breaks it off
 	})
-	return l.Addr().String()
 }
 
 // What no waiting cures is told at once, and no message is blamed for it.

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postamt/postamt/internal/argv"
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/mailfile"
 )
@@ -41,6 +42,8 @@ import (
 //	64 69 70 71 72 73 74 75 77 78        try again later: these speak of the program, its configuration or the machine
 //	126 127, a signal, too long          try again later
 //	65 67 76 and all others              never: the message is refused
+//
+// A program that is not there, or cannot be started, is a *collect.PermanentError.
 type Pipe struct {
 	argv []string
 	opt  PipeOptions
@@ -86,6 +89,14 @@ func (p *Pipe) Safe() bool { return false }
 
 // Close does nothing.
 func (p *Pipe) Close() error { return nil }
+
+// Ready returns a *collect.PermanentError if the program is not there or may not be run.
+func (p *Pipe) Ready(context.Context) error {
+	if err := argv.Find(p.argv[0], p.opt.Dir); err != nil {
+		return &collect.PermanentError{Err: fmt.Errorf("%s: %w", p.Name(), err)}
+	}
+	return nil
+}
 
 // Begin starts a delivery into a file without a name.
 func (p *Pipe) Begin(ctx context.Context, letter collect.Letter) (collect.Delivery, error) {
@@ -166,12 +177,26 @@ func (p *Pipe) run(ctx context.Context, message *os.File, letter collect.Letter)
 	switch {
 	case ctx.Err() != nil:
 		fault.Err = ctx.Err()
+	case cmd.Process == nil:
+		return p.notStarted(err)
 	case run.Err() != nil:
 		fault.Err = fmt.Errorf("it did not end within %v: %w", p.opt.Timeout, run.Err())
 	case errors.As(err, &exit) && exit.Exited() && !passing[exit.ExitCode()]:
 		return fault
 	}
 	return temporary(fault)
+}
+
+// notStarted says why the program could not be started, and what to do if somebody must do something.
+func (p *Pipe) notStarted(err error) error {
+	if missing := argv.Find(p.argv[0], p.opt.Dir); missing != nil {
+		return &collect.PermanentError{Err: missing}
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) && (errno == syscall.ENOENT || errno == syscall.EACCES || errno == syscall.ENOEXEC) {
+		return &collect.PermanentError{Err: fmt.Errorf("the program %s cannot be started, it or what it names in its first line must be mended: %w", p.argv[0], errno)}
+	}
+	return temporary(&PipeError{Program: p.argv[0], Err: err})
 }
 
 // waitDelay is how long a child of a program may keep its output open when the program itself is gone.

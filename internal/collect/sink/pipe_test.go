@@ -3,6 +3,7 @@ package sink_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +21,40 @@ func pipe(t *testing.T, opt sink.PipeOptions, argv ...string) *sink.Pipe {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// A program that cannot be started needs a person, who is told what to do; the message is not to blame.
+func TestPipeWithoutAProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	// Written by another process: one that we had open for writing could not be started while a child of another test has a
+	// copy of its descriptor.
+	write := exec.Command("sh", "-ec", `: >text; echo '#!/no/such/shell' >lost; printf '\0\1' >noise; chmod +x lost noise`)
+	write.Dir = dir
+	if out, err := write.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for program, want := range map[string]string{
+		"/no/such/program":          "there is no program /no/such/program: install it, or mend its path",
+		"no-such-program":           "there is no program no-such-program in PATH: install it, or write its whole path",
+		filepath.Join(dir, "text"):  "the program " + dir + "/text may not be run: make it executable (chmod +x) for the user that postamt runs as",
+		filepath.Join(dir, "lost"):  "the program " + dir + "/lost cannot be started, it or what it names in its first line must be mended: no such file or directory",
+		filepath.Join(dir, "noise"): "the program " + dir + "/noise cannot be started, it or what it names in its first line must be mended: exec format error",
+	} {
+		p := pipe(t, sink.PipeOptions{}, program)
+		err := sinktest.Deliver(t.Context(), p, "a", text)
+		if collect.Classify(err) != collect.Permanent || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", program, err, want)
+		}
+		asked := p.Ready(t.Context())
+		if found := strings.HasPrefix(want, "there is no") || strings.Contains(want, "chmod"); found != (asked != nil) ||
+			found && (collect.Classify(asked) != collect.Permanent || asked.Error() != p.Name()+": "+want) {
+			t.Errorf("%s: when asked: %v", program, asked)
+		}
+	}
+	if err := pipe(t, sink.PipeOptions{}, "sh").Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPipeExitStatus(t *testing.T) {
@@ -50,9 +85,6 @@ func TestPipeExitStatus(t *testing.T) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 		})
-	}
-	if err := sinktest.Deliver(t.Context(), pipe(t, sink.PipeOptions{}, "/no/such/program"), "a", text); kindOf(err) != "temporary" {
-		t.Errorf("no program: %v", err)
 	}
 	if _, err := sink.NewPipe(nil, sink.PipeOptions{}); err == nil {
 		t.Error("no command: no error")
