@@ -15,6 +15,7 @@ import (
 
 	"github.com/postamt/postamt/internal/collect"
 	"github.com/postamt/postamt/internal/config"
+	"github.com/postamt/postamt/internal/testpeers"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
 
@@ -67,30 +68,15 @@ func TestSMTPTrust(t *testing.T) {
 // Where somebody says whom to trust, nothing goes out in the clear, not even on this machine.
 func TestSMTPTrustMeansTLS(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
+	addr := testpeers.Listen(t, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "220 peer\r\n")
 		_, _ = conn.Read(make([]byte, 1000))
 		_, _ = io.WriteString(conn, "250 peer\r\n")
 		_, _ = io.Copy(io.Discard, conn)
-	}()
-	defer func() {
-		_ = l.Close()
-		<-done
-	}()
+	})
 	f := &config.Fetch{SMTPPins: []string{pop3client.Pin{}.String()}}
 	b := &builder{hostname: "localhost"}
-	s, err := b.smtp(f, config.Destination{Kind: config.ToSMTP, Name: l.Addr().String(), Words: []string{"bob@example.org"}})
+	s, err := b.smtp(f, config.Destination{Kind: config.ToSMTP, Name: addr, Words: []string{"bob@example.org"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,24 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postamt/postamt/internal/testpeers"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
 
 // proxyPeer plays a proxy: it reads and compares what it expects, and sends what comes next, in pairs.
 func proxyPeer(t *testing.T, pairs ...string) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
+	return testpeers.Listen(t, func(conn net.Conn) {
 		for i := 0; i < len(pairs); i += 2 {
 			got := make([]byte, len(pairs[i]))
 			if n, err := io.ReadFull(conn, got); err != nil || string(got) != pairs[i] {
@@ -37,12 +27,7 @@ func proxyPeer(t *testing.T, pairs ...string) (address string) {
 			_, _ = io.WriteString(conn, pairs[i+1])
 		}
 		_, _ = io.Copy(io.Discard, conn)
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
 	})
-	return l.Addr().String()
 }
 
 func proxyPassword(context.Context) (string, error) { return "sesame", nil }
@@ -178,31 +163,18 @@ func TestProxyEnds(t *testing.T) {
 		if scheme == "http" {
 			first = connectRequest
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
+		proxy := testpeers.Listen(t, func(conn net.Conn) {
 			_, _ = io.ReadFull(conn, make([]byte, len(first)))
 			cancel()
 			_, _ = io.Copy(io.Discard, conn)
-		}()
-		dial, err := pop3client.ProxyDialer(fmt.Sprintf("%s://%s", scheme, l.Addr()), nil)
+		})
+		dial, err := pop3client.ProxyDialer(scheme+"://"+proxy, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := dial(ctx, "tcp", "mail.example.org:995"); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%s: got %v", scheme, err)
 		}
-		_ = l.Close()
-		<-done
 	}
 }
 

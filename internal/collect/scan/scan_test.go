@@ -102,18 +102,7 @@ func TestScanners(t *testing.T) {
 // clamd plays the daemon: it takes a message and answers.
 func clamd(t *testing.T, answer string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer func() { _ = conn.Close() }()
+	return testpeers.Listen(t, func(conn net.Conn) {
 		in := bufio.NewReader(conn)
 		if verb, _ := in.ReadString(0); verb != "zINSTREAM\x00" {
 			t.Errorf("the command is %q", verb)
@@ -126,9 +115,7 @@ func clamd(t *testing.T, answer string) string {
 			_, _ = io.CopyN(io.Discard, in, int64(n))
 		}
 		_, _ = io.WriteString(conn, answer)
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	return l.Addr().String()
+	})
 }
 
 // A scanner that says nothing sensible has said nothing.
