@@ -41,7 +41,7 @@ type killOrder struct {
 
 func killKinds() map[string]killKind {
 	return map[string]killKind{
-		"mail": killMail(), "gmail": killGmail(), "multidrop": killMultidrop(), "scan": killScan(),
+		"mail": killMail(), "gmail": killGmail(), "multidrop": killMultidrop(), "scan": killScan(), "fickle": killFickle(),
 	}
 }
 

@@ -20,15 +20,15 @@ import (
 )
 
 // The collector is killed on its way into Gmail, into a multidrop of which one recipient fails at first, and into a Maildir
-// or a quarantine as a scanner says. After one more run nothing is lost. Only Gmail may have the one in flight twice.
+// or a quarantine as a scanner says, also one that says something else each time. After one more run nothing is lost. Only Gmail may have the one in flight twice.
 //
 // POSTAMT_KILLS is how many processes are killed in all, by default 120, with -short 24.
 func TestKilledOnTheWayAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"gmail", "multidrop", "scan"} {
+	for _, kind := range []string{"gmail", "multidrop", "scan", "fickle"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			newKiller(t, kind).sweep((killsWanted(120, 24) + 2) / 3)
+			newKiller(t, kind).sweep((killsWanted(120, 24) + 3) / 4)
 		})
 	}
 }
@@ -233,4 +233,39 @@ func killScan() killKind {
 			return k.filesOf(filepath.Join(user, "new", "*"))
 		},
 	}
+}
+
+// killFickle has an rspamd in the parent that calls each message spam every second time that it is asked. Each message must
+// be in one place, whichever.
+func killFickle() killKind {
+	k := killScan()
+	k.peer = func(string) http.Handler {
+		var mu sync.Mutex
+		asked := map[string]int{}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := io.Copy(io.Discard, r.Body)
+			w.Header().Set("Connection", "close")
+			mu.Lock()
+			defer mu.Unlock()
+			key := r.Header.Get("Queue-Id")
+			if asked[key]++; err == nil && asked[key]%2 == 1 {
+				_, _ = io.WriteString(w, `{"action":"reject","score":20,"required_score":15}`)
+			} else {
+				_, _ = io.WriteString(w, `{"action":"no action","score":1,"required_score":15}`)
+			}
+		})
+	}
+	k.want = map[string][]string{"somewhere": bodiesOf(k.letters)}
+	k.got = func(k *killer, user, _ string) (bodies []string) {
+		for _, folder := range []string{user, user + ".quarantine"} {
+			for _, body := range k.filesOf(filepath.Join(folder, "new", "*")) {
+				for strings.HasPrefix(body, "X-Spam-") {
+					_, body, _ = strings.Cut(body, "\r\n")
+				}
+				bodies = append(bodies, body)
+			}
+		}
+		return bodies
+	}
+	return k
 }
