@@ -1,12 +1,14 @@
 package pop3server_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -386,6 +388,70 @@ func TestCleartextPolicy(t *testing.T) { // S-106, S-178, S-179
 		}
 		p.quit()
 	}
+}
+
+// TestRefusedAfterProof: whom the backend refuses although the password is right is not shown the server's proof, which
+// only those get who know the password (RFC 5802 §3). A guess that is refused for any reason tells nothing then.
+func TestRefusedAfterProof(t *testing.T) {
+	t.Parallel()
+	cred, err := sasl.DeriveScramCredentials(sasl.SHA256, password, sasl.NewSalt(), sasl.MinIterations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard []error
+	refuse := true
+	s := &stub{list: sizes{}, auth: func(*pop3server.Conn) pop3server.Auth {
+		return pop3server.Auth{
+			SCRAM: func(context.Context, string, string, string) (sasl.ScramCredentials, pop3server.Identity, error) {
+				return cred, pop3server.Identity{User: user}, nil
+			},
+			Result: func(_ context.Context, mech, who string, err error) error {
+				heard = append(heard, err)
+				if who != user || mech != sasl.ScramSHA256 {
+					t.Errorf("heard of %q with %q", who, mech)
+				}
+				if refuse {
+					return &pop3.Error{Code: pop3.CodeSysTemp, Text: "too many failed sign-ins"}
+				}
+				return err
+			},
+		}
+	}}
+	p := s.serve(t, nil).greeted()
+	// exchange goes as far as the proofs and returns the server's answer to that of the client.
+	exchange := func(pass string) string {
+		c := sasl.NewScramClient(sasl.SHA256, sasl.ScramClientOptions{User: user, Password: pass})
+		mech, first, err := c.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.send("AUTH " + mech + " " + sasl.EncodeInitialResponse(first) + "\r\n")
+		challenge, err := sasl.DecodeBase64([]byte(strings.TrimPrefix(p.line(), "+ ")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		final, err := c.Next(challenge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.send(sasl.EncodeBase64(final) + "\r\n")
+		return p.line()
+	}
+	for _, pass := range []string{password, "wrong"} {
+		if got := exchange(pass); got != "-ERR [SYS/TEMP] too many failed sign-ins" {
+			t.Errorf("%s: %q", pass, got)
+		}
+	}
+	refuse = false
+	if got := exchange(password); !strings.HasPrefix(got, "+ ") {
+		t.Fatalf("%q, want the server's proof", got)
+	}
+	p.cmd("", "+OK ")
+	p.quit()
+	if len(heard) != 3 || heard[0] != nil || !errors.Is(heard[1], pop3server.ErrCredentials) || heard[2] != nil {
+		t.Errorf("heard %v, want one result of each exchange", heard)
+	}
+	s.balanced(t)
 }
 
 // addrConn has another remote address.

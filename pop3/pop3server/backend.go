@@ -35,7 +35,8 @@ type Auth struct {
 	SCRAM func(ctx context.Context, mech, authz, user string) (sasl.ScramCredentials, Identity, error)
 	// Result, if set, hears how each exchange that used Secret or SCRAM ended, so that failures can be counted: nil for
 	// success, else an error that wraps ErrCredentials. It may wait (a slowed-down sign-in), and may return an error to
-	// refuse.
+	// refuse. With SCRAM it hears of success before the client is shown that its password was right, so a refusal does not
+	// tell; a client that gives up after that has not signed in all the same.
 	Result func(ctx context.Context, mech, user string, err error) error
 	// SASL lists further mechanisms, in order of preference; id of a success comes from Identify.
 	SASL []Mechanism

@@ -137,15 +137,39 @@ func (c *Conn) scram(hash sasl.ScramHash, plus, offered bool) mechanism {
 		if plus {
 			opt.Bindings = c.channelBindings()
 		}
-		srv := sasl.NewScramServer(hash, opt)
+		srv := &proven{ScramServer: sasl.NewScramServer(hash, opt)}
+		srv.hear = func() error {
+			_, user := srv.Names()
+			return c.heard(name, user, nil)
+		}
 		return srv, func(err error) (string, Identity, error) {
 			_, user := srv.Names()
-			if asked {
+			if asked && !srv.heard {
 				err = c.heard(name, user, err)
 			}
 			return user, id, err
 		}
 	}}
+}
+
+// A proven is a SCRAM server whose success is heard of before the client is shown our proof: whoever gets that has the
+// right password (RFC 5802 §3), and must not learn it if the backend refuses.
+type proven struct {
+	*sasl.ScramServer
+	hear  func() error
+	heard bool
+}
+
+// Next implements sasl.Server.
+func (p *proven) Next(response []byte) (challenge []byte, done bool, err error) {
+	challenge, done, err = p.ScramServer.Next(response)
+	if done && err == nil {
+		p.heard = true
+		if err = p.hear(); err != nil {
+			return nil, false, err
+		}
+	}
+	return challenge, done, err
 }
 
 // foreign makes a mechanism of the backend's own.
