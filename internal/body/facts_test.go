@@ -208,3 +208,17 @@ func BenchmarkMeasure(b *testing.B) {
 		})
 	}
 }
+
+// The line end that is added at the end may be what fills the block.
+func TestLastLineEndFillsTheBlock(t *testing.T) {
+	t.Parallel()
+	d, _ := newDisk(t, body.Options{})
+	for octets := body.MaxLoad - 3; octets <= body.MaxLoad+1; octets++ {
+		text := strings.Repeat("x", octets)
+		want, wantFacts := naive(text)
+		id, facts := store(t, d, text)
+		if got := load(t, d, id, facts.Octets); got != want || facts != wantFacts {
+			t.Errorf("%d octets: stored %d, facts %+v, want %d, %+v", octets, len(got), facts, len(want), wantFacts)
+		}
+	}
+}
