@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,5 +138,41 @@ func TestAskEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, err := Ask(ctx, path, Request{Op: "reload"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want that the time was over", err)
+	}
+}
+
+// A scarce listener is short of file descriptors at first.
+type scarce struct {
+	net.Listener
+	left int
+}
+
+func (s *scarce) Accept() (net.Conn, error) {
+	if s.left > 0 {
+		s.left--
+		return nil, &net.OpError{Op: "accept", Net: "unix", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return s.Listener.Accept()
+}
+
+// A shortage that passes does not end the service: nobody could ask for a reload for as long as the daemon runs.
+func TestShortage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "control.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- Serve(ctx, &scarce{l, 3}, func(context.Context, Request) Reply { return Reply{Notes: []string{"hello"}} })
+	}()
+	if reply, err := Ask(t.Context(), path, Request{Op: "reload"}); err != nil || len(reply.Notes) != 1 {
+		t.Errorf("%+v, %v", reply, err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

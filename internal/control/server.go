@@ -93,7 +93,8 @@ func shorten(path string) (short string, release func(), err error) {
 }
 
 // Serve answers requests until ctx ends; it closes l, waits for handlers that run, and returns nil then. Requests are
-// handled one after another; a few more wait, others are turned away.
+// handled one after another; a few more wait, others are turned away. When the system is short of something (file
+// descriptors, most likely), it waits for it: the socket must still be there afterwards.
 func Serve(ctx context.Context, l net.Listener, handle Handler) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -102,17 +103,26 @@ func Serve(ctx context.Context, l net.Listener, handle Handler) error {
 	defer func() { _ = l.Close() }()
 	var one sync.Mutex
 	room := make(chan struct{}, maxConns)
-	for {
+	for pause := time.Duration(0); ; {
 		c, err := l.Accept()
+		var passing interface{ Temporary() bool }
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
 				_ = c.Close()
 			}
 			return nil
+		case errors.As(err, &passing) && passing.Temporary():
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			continue
 		case err != nil:
 			return fmt.Errorf("control socket: %w", err)
 		}
+		pause = 0
 		select {
 		case room <- struct{}{}:
 		default:
