@@ -3,12 +3,17 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/collect"
+	"github.com/postamt/postamt/pop3/pop3client"
 )
 
 // A crash is what a process leaves behind that ends when a sink has just taken a message: nothing is written any more.
@@ -113,5 +118,67 @@ func TestRefusedMessageWithoutANameIsReported(t *testing.T) {
 	}
 	if rep := b.run(); len(rep.SetAside) != 1 || rep.SetAside[0].Attempts != 5 {
 		t.Errorf("after five attempts: %+v", rep)
+	}
+}
+
+// A session that ends in the rest of a message that is not wanted any more is no fault of the next message.
+func TestSessionEndsInWhatIsSkipped(t *testing.T) {
+	t.Parallel()
+	for _, spoil := range []func(b *bench){
+		func(b *bench) {
+			b.box.noTop = true
+			b.account.Rules.Filter = func(_ context.Context, header []byte) (collect.Verdict, error) {
+				return 0, errors.New("out of order")
+			}
+		},
+		func(b *bench) { b.account.Rules.Scan, b.opt.SpoolFolder = &mindReader{}, "/nonexistent" },
+	} {
+		b := newBench(t, messages(2))
+		spoil(b)
+		b.account.Rules.MaxAttempts = 1
+		reset := errors.New("connection reset")
+		b.box.body = func(l letter) io.Reader {
+			head, _, _ := strings.Cut(l.body, "body")
+			return io.MultiReader(strings.NewReader(head), iotest.ErrReader(reset))
+		}
+		rep, err := b.tryRun()
+		if !errors.Is(err, reset) || len(rep.SetAside) > 0 || rep.Failed != 1 || b.box.finishes != 0 {
+			t.Errorf("%v, %d QUITs, %+v", err, b.box.finishes, rep)
+		}
+	}
+}
+
+// A large message that no destination takes ends the session, because the rest of it is not downloaded. That is no fault of the
+// next one, and what the destination says still counts.
+func TestSessionEndsInALargeMessage(t *testing.T) {
+	t.Parallel()
+	large := message(0)
+	large.body += strings.Repeat(strings.Repeat("x", 70)+"\r\n", 130_000)
+	for _, test := range []struct {
+		err  error
+		want collect.Class
+	}{
+		{&collect.PermanentError{Err: errors.New("wrong certificate")}, collect.Permanent},
+		{&collect.TemporaryError{Err: errors.New("disk full")}, collect.Temporary},
+		{errors.New("too large"), collect.Temporary},
+	} {
+		b := newBench(t, nil)
+		srv := newServer(t)
+		srv.add(t, "bob", []letter{large, message(1)})
+		b.account.Source = srv.source(t, "bob", pop3client.Options{DialContext: srv.dial(func(c net.Conn) net.Conn { return c })})
+		b.account.Rules.MaxAttempts = 2
+		b.sink.begin = func(l collect.Letter) error {
+			if l.UID != message(1).uid {
+				return test.err
+			}
+			return nil
+		}
+		rep, err := b.tryRun()
+		if collect.Classify(err) != test.want || rep.Failed != 1 || !strings.Contains(err.Error(), test.err.Error()) {
+			t.Errorf("%v: %v, %+v", test.err, err, rep)
+		}
+		if s, err := b.opt.Journal.Status(t.Context(), "home"); err != nil || s.Waiting != 2 || s.SetAside != 1 {
+			t.Errorf("%v: %+v, %v", test.err, s, err)
+		}
 	}
 }

@@ -49,6 +49,8 @@ type mailbox struct {
 	// What goes wrong, if set.
 	list     func([]collect.Remote) ([]collect.Remote, error)
 	retrieve func(l letter) error
+	// body replaces what is read of a message; an error in it ends the session.
+	body     func(l letter) io.Reader
 	delete   func(l letter) error
 	finish   func() error // before anything is removed
 	finished func() error // after
@@ -106,7 +108,24 @@ func (s *fakeSession) Retrieve(_ context.Context, m collect.Remote) (io.ReadClos
 			return nil, err
 		}
 	}
+	if s.box.body != nil {
+		return io.NopCloser(&breaking{s.box.body(l), s}), nil
+	}
 	return io.NopCloser(strings.NewReader(l.body)), nil
+}
+
+// A breaking body takes the session with it.
+type breaking struct {
+	io.Reader
+	session *fakeSession
+}
+
+func (b *breaking) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.session.dead = err
+	}
+	return n, err
 }
 
 func (s *fakeSession) Header(_ context.Context, m collect.Remote) (io.ReadCloser, error) {

@@ -71,6 +71,9 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 			return errors.Join(context.Cause(ctx), err), true
 		case !errors.As(err, &of):
 			r.fail(it, err)
+			if r.closed != nil {
+				err = r.closed // it asks for more
+			}
 			return err, true
 		}
 		r.fail(it, of.Err)
@@ -170,7 +173,7 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, body.Close()) }()
+	defer func() { err = lost(err, body.Close()) }()
 	m := &meter{Reader: body, pace: r.pace, ctx: ctx, told: r.arrived}
 	start, n, err := readHeader(m)
 	if err != nil {
@@ -186,7 +189,7 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 		return err
 	}
 	if done, err := r.settleUnfetched(ctx, it, id, start[:n]); err != nil || done {
-		return errors.Join(err, r.skipRest(m, it, buf))
+		return lost(err, r.skipRest(m, it, buf))
 	}
 	letter.Header = start[:n]
 	if letter.Date.IsZero() {
@@ -199,6 +202,17 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 		return r.scan(ctx, it, letter, start, m, buf)
 	}
 	return r.deliver(ctx, it, r.account.Sinks, letter, start, m, buf)
+}
+
+// lost returns what went wrong with a message, or, if the session ended on it, an error that is about the session.
+func lost(err, session error) error {
+	switch {
+	case session == nil:
+		return err
+	case err == nil:
+		return session
+	}
+	return fmt.Errorf("%v; the session ended with it: %w", err, session) // a *MessageError would have it go on
 }
 
 // knows reports whether the message turned out to be one that is settled. Else it has an entry afterwards.

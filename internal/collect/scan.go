@@ -61,7 +61,7 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 	case errors.As(err, &disk):
 		r.unbegin(it) // it says nothing about the message
 		r.failing++
-		return errors.Join(r.skipRest(rest, it, buf), &MessageError{it.Num, &TemporaryError{disk}})
+		return lost(&MessageError{it.Num, &TemporaryError{disk}}, r.skipRest(rest, it, buf))
 	case err != nil:
 		return err // the message was cut off
 	}
