@@ -129,11 +129,7 @@ func (r *running) page(t *testing.T) string {
 
 func reopened(t *testing.T, cfg *config.Config, id int64) []string {
 	t.Helper()
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
+	v, _ := openVault(t, cfg)
 	return messages(t, v, id)
 }
 
@@ -143,25 +139,13 @@ func TestOneBrokenAccount(t *testing.T) {
 	far := start(t, settings(t))
 	deliver(t, far.addr("lmtp"), "Subject: one\r\n\r\nHello.")
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	bob, err := v.Accounts.Add(t.Context(), "bob")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v, ids := openVault(t, cfg, "bob")
 	good, noCA, noAccount, prompt := from(t, far, "good"), from(t, far, "no-ca"), from(t, far, "no-account"), from(t, far, "prompt")
 	noCA.CA = filepath.Join(t.TempDir(), "none.pem")
 	noAccount.To = []string{"store:nobody"}
 	prompt.Password = "prompt"
 	cfg.Fetch, cfg.Collector.AlarmTo = []config.Fetch{noCA, noAccount, prompt, good}, "bob"
-	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	c := openCollector(t, cfg, v, CollectorOptions{})
 	for range 2 {
 		for _, r := range c.Once(t.Context()) {
 			want := collect.Permanent
@@ -174,7 +158,7 @@ func TestOneBrokenAccount(t *testing.T) {
 		}
 	}
 	var subjects []string
-	for _, m := range messages(t, v, bob.ID) {
+	for _, m := range messages(t, v, ids["bob"]) {
 		for line := range strings.Lines(m) {
 			if strings.HasPrefix(line, "Subject: ") {
 				subjects = append(subjects, strings.TrimSpace(line))
@@ -196,26 +180,15 @@ func TestPlanAndPrompt(t *testing.T) {
 	far := start(t, settings(t))
 	deliver(t, far.addr("lmtp"), "Subject: one\r\n\r\nHello.")
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	if _, err := v.Accounts.Add(t.Context(), "bob"); err != nil {
-		t.Fatal(err)
-	}
+	v, _ := openVault(t, cfg, "bob")
 	f := from(t, far, "isp")
 	f.Password, f.SkipAbove = "prompt", 1
 	cfg.Fetch = []config.Fetch{f}
 	asked := 0
-	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{Prompt: func(context.Context, string) (string, error) {
+	c := openCollector(t, cfg, v, CollectorOptions{Prompt: func(context.Context, string) (string, error) {
 		asked++
 		return password, nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
 	for range 2 {
 		plans := c.Plan(t.Context())
 		if len(plans) != 1 || plans[0].Err != nil || len(plans[0].Decisions) != 1 || plans[0].Decisions[0].Action != collect.ActionSkip {

@@ -22,30 +22,15 @@ func TestMultidrop(t *testing.T) {
 	}
 	cfg := settings(t)
 	cfg.Domains = []string{"example.org"}
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
+	v, _ := openVault(t, cfg)
 	f := from(t, far, "isp")
 	f.To, f.Envelope = []string{"multidrop:postmaster"}, "X-Original-To"
 	cfg.Fetch = []config.Fetch{f}
-	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	c := openCollector(t, cfg, v, CollectorOptions{})
 	if r := c.Once(t.Context())[0]; r.Class() != collect.Permanent {
 		t.Fatalf("without an account for the rest: %+v, want it to be permanent", r)
 	}
-	ids := map[string]int64{}
-	for _, name := range []string{"alice", "bob", "postmaster"} {
-		a, err := v.Accounts.Add(t.Context(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids[name] = a.ID
-	}
+	ids := addAccounts(t, v, "alice", "bob", "postmaster")
 	if r := c.Once(t.Context())[0]; r.Class() != collect.OK || r.Fetched != 4 || r.Deleted != 4 {
 		t.Fatalf("%+v", r)
 	}

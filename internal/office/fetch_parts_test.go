@@ -104,15 +104,7 @@ func TestKnownKey(t *testing.T) {
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	bob, err := v.Accounts.Add(t.Context(), "bob")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v, ids := openVault(t, cfg, "bob")
 	var posted []FetchNotice
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var n FetchNotice
@@ -137,7 +129,7 @@ func TestNotices(t *testing.T) {
 	if diff := cmp.Diff([]FetchNotice{failed, failed, recovered}, posted); diff != "" {
 		t.Errorf("the webhook (-want +got)\n%s", diff)
 	}
-	got := messages(t, v, bob.ID)
+	got := messages(t, v, ids["bob"])
 	want := []string{`From: Postamt <postmaster@mail.example.com>
 To: bob@example.com
 Subject: Mail of "isp" cannot be fetched any more
@@ -175,15 +167,11 @@ It works again since Sun, 22 Nov 2026 13:00:00 +0000.
 // What does not work is said, without the address of the webhook, and does not keep the other one from it.
 func TestNoticesThatCannotBe(t *testing.T) {
 	t.Parallel()
-	v, err := OpenVault(t.Context(), settings(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
+	v, _ := openVault(t, settings(t))
 	hook := httptest.NewServer(http.NotFoundHandler())
 	defer hook.Close()
 	n := &notifier{store: v.Store, accounts: v.Accounts, hostname: "h", to: "nobody", webhook: hook.URL, client: hook.Client()}
-	err = n.notify(t.Context(), FetchNotice{Account: "isp", Key: "k"})
+	err := n.notify(t.Context(), FetchNotice{Account: "isp", Key: "k"})
 	if err == nil || !strings.Contains(err.Error(), "maildrop nobody (collector.alarm_to)") || !strings.Contains(err.Error(), "it answered 404 Not Found") {
 		t.Errorf("%v", err)
 	}

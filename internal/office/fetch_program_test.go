@@ -13,14 +13,7 @@ func TestProgramsThatAreMissing(t *testing.T) {
 	far := start(t, settings(t))
 	deliver(t, far.addr("lmtp"), "Subject: hi\r\n\r\nHello.")
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	if _, err := v.Accounts.Add(t.Context(), "bob"); err != nil {
-		t.Fatal(err)
-	}
+	v, _ := openVault(t, cfg, "bob")
 	for _, test := range []struct {
 		name  string
 		spoil func(f *config.Fetch)

@@ -26,28 +26,12 @@ func TestScannedOnTheWay(t *testing.T) {
 		deliver(t, far.addr("lmtp"), "From: eve@example.com\r\nSubject: hi\r\n"+text)
 	}
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	ids := map[string]int64{}
-	for _, name := range []string{"bob", "cell"} {
-		a, err := v.Accounts.Add(t.Context(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids[name] = a.ID
-	}
+	v, ids := openVault(t, cfg, "bob", "cell")
 	f := from(t, far, "isp")
 	f.ClamAV, f.OnVirus, f.Quarantine = "unix:"+clamd, "quarantine", []string{"store:cell"}
 	f.Rspamd, f.OnSpam, f.ScanDown = rspamd, "leave", "retry"
 	cfg.Fetch = []config.Fetch{f}
-	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	c := openCollector(t, cfg, v, CollectorOptions{})
 	r := c.Once(t.Context())[0]
 	if r.Class() != collect.OK || r.Fetched != 2 || r.Quarantined != 1 || r.Skipped != 1 || r.Deleted != 2 {
 		t.Fatalf("%+v", r)
@@ -73,22 +57,11 @@ func TestScannerIsAwayFromTheStart(t *testing.T) {
 	far := start(t, settings(t))
 	deliver(t, far.addr("lmtp"), "From: eve@example.com\r\nSubject: hi\r\n\r\nHello.")
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	if _, err := v.Accounts.Add(t.Context(), "bob"); err != nil {
-		t.Fatal(err)
-	}
+	v, _ := openVault(t, cfg, "bob")
 	f := from(t, far, "isp")
 	f.ClamAV, f.OnVirus, f.ScanDown = "unix:/nonexistent/clamd.ctl", "leave", "retry"
 	cfg.Fetch = []config.Fetch{f}
-	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	c := openCollector(t, cfg, v, CollectorOptions{})
 	const want = "clamd at unix:/nonexistent/clamd.ctl does not answer, start it"
 	p := c.Plan(t.Context())[0]
 	if p.Err != nil || len(p.Decisions) != 1 || p.Decisions[0].Action != collect.ActionLater || !strings.Contains(p.Decisions[0].Reason, want) {

@@ -17,15 +17,7 @@ func TestEveryDestination(t *testing.T) {
 	deliver(t, far.addr("lmtp"), "Subject: one\r\n\r\nHello.")
 	next := start(t, settings(t)) // takes it in over LMTP
 	cfg := settings(t)
-	v, err := OpenVault(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	bob, err := v.Accounts.Add(t.Context(), "bob")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v, ids := openVault(t, cfg, "bob")
 	dir := t.TempDir()
 	f := from(t, far, "isp")
 	f.To = append(
@@ -36,11 +28,7 @@ func TestEveryDestination(t *testing.T) {
 	if wrong, _ := (&config.Config{Fetch: cfg.Fetch}).Check(); strings.Contains(strings.Join(texts(wrong), "\n"), ".to") {
 		t.Errorf("the configuration is refused: %v", texts(wrong))
 	}
-	c, err := OpenCollector(t.Context(), cfg, v, CollectorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	c := openCollector(t, cfg, v, CollectorOptions{})
 	results := c.Once(t.Context())
 	if r := results[0]; r.Class() != collect.OK || r.Fetched != 1 || r.Deleted != 1 {
 		t.Fatalf("%+v", r)
@@ -64,7 +52,7 @@ func TestEveryDestination(t *testing.T) {
 	}
 	_, mbox, _ := strings.Cut(read("mbox"), "\n") // behind the "From " line
 	for place, got := range map[string]string{
-		"store":   strings.Join(messages(t, v, bob.ID), "|"),
+		"store":   strings.Join(messages(t, v, ids["bob"]), "|"),
 		"maildir": read("Mail dir/new/*"),
 		"mbox":    strings.TrimSuffix(mbox, "\n"), // an empty line ends a message
 		"pipe":    read("piped file"),

@@ -16,16 +16,8 @@ import (
 // An account and its maildrop go together, or stay together, also when the removal fails at its very end.
 func TestRemoveAccount(t *testing.T) {
 	t.Parallel()
-	v, err := OpenVault(t.Context(), settings(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = v.Close() }()
-	bob, err := v.Accounts.Add(t.Context(), "bob")
-	if err != nil {
-		t.Fatal(err)
-	}
-	drop := mailstore.DropID(bob.ID)
+	v, ids := openVault(t, settings(t), "bob")
+	drop := mailstore.DropID(ids["bob"])
 	letter, err := sink.NewStore(v.Store, mailstore.Recipient{Drop: drop, Address: "bob"}, "bob").Begin(t.Context(), collect.Letter{Key: "k"})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +36,7 @@ func TestRemoveAccount(t *testing.T) {
 	if !errors.Is(err, crash) {
 		t.Errorf("removing with a crash: %v", err)
 	}
-	if got, err := v.Accounts.Get(t.Context(), "bob"); err != nil || got.ID != bob.ID {
+	if got, err := v.Accounts.Get(t.Context(), "bob"); err != nil || got.ID != ids["bob"] {
 		t.Errorf("after the crash: %+v, %v", got, err)
 	}
 	if u, err := v.Store.Usage(t.Context(), drop); err != nil || u.Messages != 1 {
