@@ -25,8 +25,9 @@ type conn struct {
 	quit  bool
 	fault error // the first error of writing: the session is over
 
-	mu     sync.Mutex
-	inData bool // a message is being taken in: Stop lets it
+	mu      sync.Mutex
+	inData  bool // a message is being taken in: Stop lets it
+	closing bool // Stop has woken the session
 }
 
 func (c *conn) peer() string {
@@ -148,6 +149,7 @@ func (c *conn) flush() {
 func (c *conn) wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closing = true
 	if !c.inData {
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 	}
@@ -160,15 +162,15 @@ func (c *conn) setInData(in bool) {
 	c.inData = in
 }
 
-// armRead sets the deadline of the next read, unless the server is closing.
+// armRead sets the deadline of the next read, unless the server is closing. It must not ask the server about that: between
+// the answer and the deadline the session could be woken in vain.
 func (c *conn) armRead() error {
-	closing := c.srv.isClosing()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wait := c.opt.CommandTimeout
 	if c.inData {
 		wait = c.opt.DataTimeout
-	} else if closing {
+	} else if c.closing {
 		return errClosing
 	}
 	return c.nc.SetReadDeadline(time.Now().Add(wait))

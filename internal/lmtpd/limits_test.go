@@ -71,6 +71,27 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// A session that is woken while it is about to wait for a command does not wait: else Stop would take until its timeout.
+func TestWokenBeforeItWaits(t *testing.T) {
+	t.Parallel()
+	client, server := net.Pipe()
+	defer client.Close()
+	srv := New(Options{Store: &fakeStore{}, Directory: fakeDirectory{}})
+	c := &conn{srv: srv, nc: server, opt: &srv.opt}
+	if err := c.armRead(); err != nil {
+		t.Fatal(err)
+	}
+	c.wake()
+	if err := c.armRead(); !errors.Is(err, errClosing) {
+		t.Errorf("%v, want that the server is closing", err)
+	}
+	c.setInData(true)
+	if err := c.armRead(); err != nil {
+		t.Errorf("in a message: %v", err)
+	}
+	_ = server.Close()
+}
+
 func TestShutdownCutsWhoDoesNotFinish(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{}
