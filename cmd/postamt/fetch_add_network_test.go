@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,13 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/postamt/postamt/internal/discover"
-	"github.com/postamt/postamt/pop3/pop3server"
-	"github.com/postamt/postamt/pop3/pop3server/pop3mem"
-	"github.com/postamt/postamt/pop3/pop3test"
 )
 
 // names is a network in which only these names are there: "host:port" to an address on loopback. It answers for DNS, too.
@@ -49,46 +43,29 @@ func (n *names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
 // From the address alone to a configuration that fetches: by autoconfig, by SRV, and by guessing.
 func TestFetchAddFromTheAddressAlone(t *testing.T) {
 	t.Parallel()
-	cert, _ := pop3test.NewCertificate(t, "example.net", "autoconfig.example.net", "pop.example.net", "box.example.net")
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{cert}}
+	addr, secure, ca := serveMailbox(t, "bob", "example.net", "autoconfig.example.net", "pop.example.net", "box.example.net")
 	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<clientConfig version="1.1"><emailProvider id="example.net"><incomingServer type="pop3"><hostname>box.example.net</hostname>
 			<port>995</port><socketType>SSL</socketType><username>%%EMAILLOCALPART%%</username><authentication>password-cleartext</authentication>
 			</incomingServer></emailProvider></clientConfig>`)
 	}))
-	web.TLS = config
+	web.TLS = secure.Clone()
 	web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	web.StartTLS()
 	t.Cleanup(web.Close)
-	backend := new(pop3mem.Backend)
-	if err := backend.AddAccount("bob", "open sesame"); err != nil {
-		t.Fatal(err)
-	}
-	srv := pop3server.New(pop3server.Options{Backend: backend, TLSConfig: config, Logger: slog.New(slog.DiscardHandler)})
-	var wg sync.WaitGroup
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wg.Go(func() { _ = srv.ServeTLS(l) })
-	t.Cleanup(func() { _ = srv.Close(); wg.Wait() })
 
 	for _, tt := range []struct {
 		origin, server string
 		net            names
 	}{
 		{"autoconfig", "pop3s://box.example.net", names{listen: map[string]string{
-			"autoconfig.example.net:443": web.Listener.Addr().String(), "box.example.net:995": l.Addr().String(),
+			"autoconfig.example.net:443": web.Listener.Addr().String(), "box.example.net:995": addr,
 		}}},
 		{"srv", "pop3s://box.example.net:1995", names{
-			listen: map[string]string{"box.example.net:1995": l.Addr().String()},
+			listen: map[string]string{"box.example.net:1995": addr},
 			srv:    map[string]*net.SRV{"_pop3s._tcp.example.net.": {Target: "box.example.net.", Port: 1995}},
 		}},
-		{"guess", "pop3s://pop.example.net", names{listen: map[string]string{"pop.example.net:995": l.Addr().String()}}},
+		{"guess", "pop3s://pop.example.net", names{listen: map[string]string{"pop.example.net:995": addr}}},
 	} {
 		c := newAdding(t, ca)
 		c.find, c.resolver, c.dial = discover.Find, &tt.net, tt.net.dial

@@ -63,10 +63,11 @@ func (c *adding) nothing(t *testing.T) {
 	}
 }
 
-// elsewhere serves a mailbox over TLS and returns its port and the file of its authority.
-func elsewhere(t *testing.T, user string) (port int, ca string) {
+// serveMailbox serves a mailbox over TLS under these names. It returns where, the server's configuration of TLS, and the
+// file of its authority.
+func serveMailbox(t *testing.T, user string, names ...string) (addr string, secure *tls.Config, ca string) {
 	t.Helper()
-	cert, _ := pop3test.NewCertificate(t, "localhost")
+	cert, _ := pop3test.NewCertificate(t, names...)
 	ca = filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600); err != nil {
 		t.Fatal(err)
@@ -75,7 +76,8 @@ func elsewhere(t *testing.T, user string) (port int, ca string) {
 	if err := backend.AddAccount(user, "open sesame"); err != nil {
 		t.Fatal(err)
 	}
-	srv := pop3server.New(pop3server.Options{Backend: backend, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, Logger: slog.New(slog.DiscardHandler)})
+	secure = &tls.Config{Certificates: []tls.Certificate{cert}}
+	srv := pop3server.New(pop3server.Options{Backend: backend, TLSConfig: secure, Logger: slog.New(slog.DiscardHandler)})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +85,14 @@ func elsewhere(t *testing.T, user string) (port int, ca string) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.ServeTLS(l) })
 	t.Cleanup(func() { _ = srv.Close(); wg.Wait() })
-	return portOf(t, l.Addr().String()), ca
+	return l.Addr().String(), secure, ca
+}
+
+// elsewhere serves a mailbox on this machine and returns its port and the file of its authority.
+func elsewhere(t *testing.T, user string) (port int, ca string) {
+	t.Helper()
+	addr, _, ca := serveMailbox(t, user, "localhost")
+	return portOf(t, addr), ca
 }
 
 func portOf(t *testing.T, addr string) int {
