@@ -245,8 +245,12 @@ func (p *planner) inOrder() []*item {
 }
 
 func (it *item) failures() int {
-	if it.entry == nil {
+	switch e := it.entry; {
+	case e == nil:
 		return 0
+	case e.failure != "" && it.Size > maxWaste:
+		return e.attempts + 1 // it may end the session, whosever fault it was
+	default:
+		return e.attempts
 	}
-	return it.entry.attempts
 }
