@@ -30,7 +30,8 @@ type Config struct {
 
 // POP3 is the counter where mail is picked up.
 type POP3 struct {
-	// Addresses for POP3 with STLS, host:port each. Port 110 is the standard one; systemd sockets named "pop3" are added.
+	// Addresses for POP3 with STLS, host:port each: "0.0.0.0:110" is all of IPv4, "[::]:110" all of IPv6, ":110" both.
+	// Port 110 is the standard one; systemd sockets named "pop3" are added.
 	Listen []string `toml:"listen" json:"listen"`
 	// Addresses for POP3S (TLS from the first octet). Port 995 is the standard one; systemd sockets named "pop3s" are added.
 	ListenTLS []string `toml:"listen_tls" json:"listen_tls"`

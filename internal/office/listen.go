@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
@@ -62,7 +63,9 @@ func openPorts(ctx context.Context, cfg *config.Config, open []*port) (all, fres
 		delete(have, w) // "127.0.0.1:0" may be wanted twice
 		if p == nil {
 			if p, err = openPort(ctx, w); err != nil {
-				if former := overlapping(w, open); former != nil && errors.Is(err, syscall.EADDRINUSE) {
+				if also := within(w, fresh); also != nil && errors.Is(err, syscall.EADDRINUSE) {
+					err = fmt.Errorf("%s: %s overlaps with %s of %s, leave one of them out", keyOf[w.service], w.address, also.address, keyOf[also.service])
+				} else if former := overlapping(w, open); former != nil && errors.Is(err, syscall.EADDRINUSE) {
 					err = fmt.Errorf("%s: %s overlaps with %s, which is open: that change needs a restart of the daemon", keyOf[w.service], w.address, former.address)
 				}
 				return nil, nil, err
@@ -75,6 +78,35 @@ func openPorts(ctx context.Context, cfg *config.Config, open []*port) (all, fres
 		all = append(all, p)
 	}
 	return all, fresh, nil
+}
+
+// within returns a port that was opened for the same configuration and that is all addresses where a wanted one is one of
+// them, or the other way round.
+func within(w place, fresh []*port) *port {
+	host, number, err := net.SplitHostPort(w.address)
+	for _, p := range fresh {
+		h, n, err2 := net.SplitHostPort(p.address)
+		if err == nil && err2 == nil && n == number && (wildcard(h) || wildcard(host) || h == host) {
+			return p
+		}
+	}
+	return nil
+}
+
+func wildcard(host string) bool { return host == "" || net.ParseIP(host).IsUnspecified() }
+
+// family returns the network for an address: that of an IPv4 or IPv6 address is its own, where Go takes "0.0.0.0" and
+// "[::]" for both. So they can stand side by side, and "0.0.0.0" opens nothing on IPv6. A name, or none, is both.
+func family(network, address string) string {
+	host, _, err := net.SplitHostPort(address)
+	ip, ipErr := netip.ParseAddr(host)
+	switch {
+	case network != "tcp" || err != nil || ipErr != nil:
+		return network
+	case ip.Is4():
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 // overlapping returns an open port of the same number as a wanted one: the kernel does not give out 0.0.0.0:110 while
@@ -104,7 +136,7 @@ func openPort(ctx context.Context, w place) (*port, error) {
 		lc.KeepAlive = -1
 		lc.SetMultipathTCP(false)
 	}
-	l, err := lc.Listen(ctx, network, address)
+	l, err := lc.Listen(ctx, family(network, address), address)
 	if err != nil {
 		return nil, listenError(keyOf[w.service], w.address, err)
 	}

@@ -46,7 +46,7 @@ func (o *Office) openMonitor(ctx context.Context, cfg *config.Config) error {
 	health.Register("catalog", o.readCatalog)
 	health.Register("disk", func(context.Context) error { return probeDisk(cfg.Data) })
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", cfg.Metrics.Listen)
+	l, err := lc.Listen(ctx, family("tcp", cfg.Metrics.Listen), cfg.Metrics.Listen)
 	if err != nil {
 		return listenError("metrics.listen", cfg.Metrics.Listen, err)
 	}
