@@ -36,7 +36,7 @@ func TestUserPass(t *testing.T) { // S-079, S-080, S-081, S-154, S-155
 		t.Errorf("PASS: known %q, unknown %q", wrong, got)
 	}
 	// K-08: the name holds for the next line only, whatever that is.
-	for _, between := range []string{"CAPA", "NOOP", "XYZZY", "NOOP \xff"} {
+	for _, between := range []string{"CAPA", "NOOP", "XYZZY", "NOOP \xff", strings.Repeat("x", 13_000)} {
 		p.cmd("USER "+user, "+OK ")
 		p.send(between + "\r\n")
 		if p.want("")[0] == '+' {

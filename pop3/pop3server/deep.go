@@ -32,7 +32,7 @@ func deep(f func() error) error {
 	return e.err
 }
 
-// errNoEnd: f ended its goroutine. That is no success.
+// errNoEnd: the backend ended a goroutine of ours. That is no success.
 var errNoEnd = errors.New("pop3server: the backend ended the goroutine (runtime.Goexit)")
 
 // A deepPanic is a panic on its way from the goroutine of deep to that of the session.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -424,6 +425,25 @@ func TestPanics(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGoexit: a backend that ends the session's goroutine does not keep the lock.
+func TestGoexit(t *testing.T) {
+	t.Parallel()
+	sum := make(chan pop3server.Summary, 1)
+	s := &stub{list: sizes{3}, message: func(context.Context, int) (pop3server.Body, error) {
+		runtime.Goexit()
+		return pop3server.Body{}, nil
+	}}
+	p := s.serve(t, func(o *pop3server.Options) {
+		o.Hooks.ConnClose = func(_ *pop3server.Conn, s pop3server.Summary) { sum <- s }
+	}).signedIn()
+	p.send("RETR 1\r\n")
+	p.closed()
+	if sum := <-sum; sum.Reason != pop3server.ReasonPanic {
+		t.Errorf("ended with %q", sum.Reason)
+	}
+	s.balanced(t)
 }
 
 // TestBackendTimeout: a backend that hangs does not hold a session for ever.

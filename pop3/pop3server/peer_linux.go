@@ -31,7 +31,7 @@ func peerOptions(timeout time.Duration) [5]sockopt {
 // eachPeerOption calls do for each option of a TCP socket until it fails. Other sockets have nothing to set.
 func eachPeerOption(socket any, addr net.Addr, timeout time.Duration, do func(fd int, o sockopt) error) (tcp bool, err error) {
 	sc, ok := socket.(syscall.Conn)
-	if !ok || addr.Network() != "tcp" {
+	if !ok || addr == nil || addr.Network() != "tcp" {
 		return false, nil
 	}
 	raw, err := sc.SyscallConn()

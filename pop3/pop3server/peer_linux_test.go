@@ -30,7 +30,15 @@ func TestWatchPeer(t *testing.T) { // S-018
 	if err := watchPeer(client, 30*time.Second); err != nil {
 		t.Error(err)
 	}
+	// Nor has a socket whose other end is not known, such as one that was inherited and is not connected any more.
+	if err := watchPeer(nowhere{nc.(*net.TCPConn)}, 30*time.Second); err != nil {
+		t.Error(err)
+	}
 }
+
+type nowhere struct{ *net.TCPConn }
+
+func (nowhere) RemoteAddr() net.Addr { return nil }
 
 // checkPeerOptions looks at the options for 30 seconds.
 func checkPeerOptions(t *testing.T, nc net.Conn) {

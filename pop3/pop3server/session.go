@@ -14,9 +14,15 @@ import (
 	"github.com/postamt/postamt/sasl"
 )
 
-// run serves the connection to its end and puts everything back.
+// run serves the connection to its end and puts everything back, also if a backend ends the goroutine.
 func (c *Conn) run() {
-	why := c.session()
+	why := end(ReasonPanic, errNoEnd)
+	defer func() { c.ended(why) }()
+	why = c.session()
+}
+
+// ended puts everything back.
+func (c *Conn) ended(why *endError) {
 	c.release()
 	c.hangup(why)
 	c.cancel()
@@ -91,6 +97,7 @@ func (c *Conn) next() error {
 	}
 	line, err := c.readLine(limit)
 	if err != nil {
+		c.name = "" // as if the line had been a command
 		return c.settle(err)
 	}
 	c.sum.Commands++

@@ -65,6 +65,19 @@ func TestHandshakeTimeout(t *testing.T) {
 	})
 }
 
+// TestWriteTimeoutAfterHandshake: what is left of the handshake's time is not the time that the first reply has.
+func TestWriteTimeoutAfterHandshake(t *testing.T) {
+	synced(t, nil, func(t *testing.T, s *testServer) {
+		p := s.pipe(t).greeted()
+		p.cmd("STLS", "+OK ")
+		p.startTLS(nil)
+		p.send("NOOP\r\n")
+		time.Sleep(50 * time.Second)
+		p.want("-ERR ")
+		p.quit()
+	})
+}
+
 // TestStalledWrite: a client that takes nothing is cut, one that takes a little now and then is not.
 func TestStalledWrite(t *testing.T) {
 	var sum pop3server.Summary

@@ -120,6 +120,7 @@ func (c *Conn) startTLS() error {
 	c.tls = tc
 	c.mu.Unlock()
 	c.in.stream, c.out.stream = tc, tc
+	c.out.writing = deadline{} // it was that of the handshake at last
 	c.out.secure, below.on = true, true
 	c.sum.TLSVersion = tls.VersionName(state.Version)
 	c.sum.TLSCipher = tls.CipherSuiteName(state.CipherSuite)
