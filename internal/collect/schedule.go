@@ -20,6 +20,8 @@ const (
 	maxBackOff = time.Hour
 	// busyWait is how long the first wait for a mailbox that is in use lasts; each further one is twice as long.
 	busyWait = 30 * time.Second
+	// maxDelay is how long a server may have us wait. One that asks for more is asked once a day all the same.
+	maxDelay = 24 * time.Hour
 	// maxStart is the time over which the first runs are spread.
 	maxStart = 10 * time.Second
 )
@@ -219,7 +221,7 @@ func (s *Schedule) wait(a Account, t *tries, class Class, failures int, err erro
 		wait = min(busyWait<<min(t.busy-1, 10), max(interval, busyWait))
 		var busy *BusyError
 		if errors.As(err, &busy) {
-			wait = max(wait, busy.After)
+			wait = max(wait, min(busy.After, maxDelay))
 		}
 	case Permanent:
 		wait = max(interval, maxBackOff)
@@ -227,7 +229,7 @@ func (s *Schedule) wait(a Account, t *tries, class Class, failures int, err erro
 		wait = max(interval, min(interval<<min(max(failures-1, 0), 10), maxBackOff))
 	}
 	wait += time.Duration((s.chance()*2 - 1) * jitter * float64(wait))
-	return max(wait, t.delay) // RFC 2449 §6.5
+	return max(wait, min(t.delay, maxDelay)) // RFC 2449 §6.5
 }
 
 // alarm tells when an account needs a person or works again. It returns since when an alarm stands, zero for none.

@@ -57,6 +57,7 @@ func TestScheduleBacksOff(t *testing.T) {
 		temporary = errors.New("connection reset")
 		busy      = &collect.BusyError{Err: errors.New("[IN-USE]")}
 		later     = &collect.BusyError{Err: errors.New("[LOGIN-DELAY]"), After: 400 * time.Second}
+		never     = &collect.BusyError{Err: errors.New("[LOGIN-DELAY]"), After: 1 << 62}
 		refused   = &collect.RefusedError{Err: errors.New("-ERR no")}
 		permanent = &collect.PermanentError{Err: errors.New("[AUTH]")}
 	)
@@ -74,6 +75,8 @@ func TestScheduleBacksOff(t *testing.T) {
 		{name: "in use", errs: []error{busy, busy, nil}, span: 7 * time.Minute, runs: []int{5, 35, 95, 395}},
 		{name: "in use for ever", errs: []error{busy}, span: 16 * time.Minute, runs: []int{5, 35, 95, 215, 455, 755}},
 		{name: "LOGIN-DELAY answered", errs: []error{later, nil}, span: 10 * time.Minute, runs: []int{5, 405}},
+		{name: "LOGIN-DELAY of years announced", errs: []error{nil}, delay: 1 << 62, span: 49 * time.Hour, runs: []int{5, 86405, 172805}},
+		{name: "LOGIN-DELAY of years answered", errs: []error{never, nil}, span: 24*time.Hour + time.Minute, runs: []int{5, 86405}},
 		{
 			name: "temporary", errs: []error{temporary}, span: 4 * time.Hour,
 			runs: []int{5, 305, 905, 2105, 4505, 8105, 11705},
