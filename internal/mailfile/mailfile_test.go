@@ -349,3 +349,33 @@ func TestMessagesEnd(t *testing.T) {
 		break // leaving early does no harm
 	}
 }
+
+// A file may tell any time. One that mail cannot have come in at is none: the store would refuse the message.
+func TestTimesThatCannotBe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"mbox":                       "From a@example.com Fri Dec 31 23:59:59 9999\nDate: Sun, 22 Nov 2026 12:34:56 +0000\n\nx\n\nFrom a@example.com Sat Jan  1 00:00:00 2201\n\nx\n",
+		"maildir/cur/7300000000.a.x": "Subject: 2201\n\n",
+		"maildir/cur/7200000000.b.x": "Subject: 2198\n\n",
+		"eml/header.eml":             "Received: from x; Fri, 31 Dec 9999 23:59:59 +0000\n\n",
+		"eml/first.eml":              "Date: Mon, 1 Jan 0001 00:00:00 +0000\n\n",
+	})
+	for _, name := range []string{"eml/header.eml", "eml/first.eml"} {
+		at := time.Date(2250, 1, 1, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, format := range map[string]mailfile.Format{"mbox": mailfile.Mbox, "maildir": mailfile.Maildir, "eml": mailfile.EML} {
+		found := readAll(t, format, filepath.Join(dir, path))
+		if len(found) != 2 {
+			t.Errorf("%s: %d messages", path, len(found))
+		}
+		for _, f := range found {
+			if f.Received > "2200" && f.Received != "2198-02-27T08:00:00" || f.Received != "" && f.Received < "2026" {
+				t.Errorf("%s: received %s", path, f.Received)
+			}
+		}
+	}
+}

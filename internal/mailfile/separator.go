@@ -59,6 +59,9 @@ var dates = []string{
 	"Mon, 2 Jan 2006 15:04:05 -0700",
 }
 
+// credible reports whether mail can have come in then. The store takes no other times, and a file may say anything.
+func credible(t time.Time) bool { return t.Year() >= 1970 && t.Year() <= 2200 }
+
 // parseSeparator reads a From line. What it cannot read is empty.
 func parseSeparator(line string) (sender string, received time.Time) {
 	words := strings.Fields(strings.TrimPrefix(line, "From "))
@@ -69,7 +72,7 @@ func parseSeparator(line string) (sender string, received time.Time) {
 	for from := range words {
 		date := strings.Join(words[from:], " ")
 		for _, layout := range dates {
-			if t, err := time.Parse(layout, date); err == nil && t.Year() >= 1970 {
+			if t, err := time.Parse(layout, date); err == nil && credible(t) {
 				return sender, t.UTC()
 			}
 		}

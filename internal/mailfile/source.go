@@ -61,6 +61,9 @@ func (s *Source) Messages(ctx context.Context) iter.Seq2[Message, error] {
 			return
 		}
 		s.messages(func(m Message, err error) bool {
+			if !credible(m.Received) {
+				m.Received = time.Time{}
+			}
 			if !yield(m, err) {
 				return false
 			}
@@ -84,7 +87,7 @@ type Message struct {
 	Ordinal int
 	// Octets is how much of the source it takes up, for a progress bar. The message may have more or less.
 	Octets int64
-	// Received is when it came in, as far as the file tells; zero if it does not.
+	// Received is when it came in, as far as the file tells; zero if it does not, or tells a year before 1970 or after 2200.
 	Received time.Time
 	// Sender is the reverse-path, as far as the file tells; empty if it does not, and for the null sender.
 	Sender string
