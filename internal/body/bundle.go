@@ -2,6 +2,7 @@ package body
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 )
 
@@ -55,6 +56,7 @@ func (d *Disk) storeSmall(octets []byte) (ID, error) {
 	to, i, first := b.join(octets)
 	if first {
 		b.writing <- struct{}{}
+		runtime.Gosched() // others may be about to join
 		b.mu.Lock()
 		if b.next == to {
 			b.next = nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -118,6 +119,7 @@ func (w *writer) run() {
 // gather fills the batch with first and with what waits already.
 func (w *writer) gather(first *call) {
 	w.batch = w.batch[:0]
+	runtime.Gosched() // first was often made ready together with others, who are about to call
 	for c := first; ; {
 		if c.state.CompareAndSwap(callWaits, callRuns) {
 			w.batch = append(w.batch, c)
