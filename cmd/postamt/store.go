@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -69,10 +68,14 @@ func (a *app) check(ctx context.Context, v *office.Vault, opt mailstore.CheckOpt
 			left++
 		}
 	}
-	if asJSON {
-		err = a.printReportJSON(report, left)
-	} else {
-		err = a.printReport(report, left)
+	names, err := owners(ctx, v, report)
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		err = a.printReportJSON(report, names, left)
+	default:
+		err = a.printReport(report, names, left)
 	}
 	if err == nil && left > 0 {
 		err = errShown
@@ -80,19 +83,39 @@ func (a *app) check(ctx context.Context, v *office.Vault, opt mailstore.CheckOpt
 	return err
 }
 
-func (a *app) printReport(report mailstore.Report, left int) error {
+// owners returns the names of the accounts whose maildrops have problems: a person knows no others.
+func owners(ctx context.Context, v *office.Vault, report mailstore.Report) (map[mailstore.DropID]string, error) {
+	names := make(map[mailstore.DropID]string)
+	for _, p := range report.Problems {
+		names[p.Drop] = ""
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	for acc, err := range v.Accounts.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if _, wanted := names[mailstore.DropID(acc.ID)]; wanted {
+			names[mailstore.DropID(acc.ID)] = acc.Name
+		}
+	}
+	return names, nil
+}
+
+func (a *app) printReport(report mailstore.Report, names map[mailstore.DropID]string, left int) error {
 	if len(report.Problems) > 0 {
-		t := terminal.Table{Header: []string{"problem", "maildrop", "unique-id", "mended", "what"}}
+		t := terminal.Table{Header: []string{"problem", "account", "unique-id", "mended", "what"}}
 		for _, p := range report.Problems {
 			mended := "no"
 			if p.Repaired {
 				mended = "yes"
 			}
-			drop := ""
-			if p.Drop != 0 {
-				drop = strconv.FormatInt(int64(p.Drop), 10)
+			account := names[p.Drop]
+			if account == "" && p.Drop != 0 {
+				account = fmt.Sprintf("(removed, maildrop %d)", p.Drop)
 			}
-			t.Rows = append(t.Rows, []string{string(p.Kind), drop, p.UID, mended, p.Detail})
+			t.Rows = append(t.Rows, []string{string(p.Kind), account, p.UID, mended, p.Detail})
 		}
 		if err := a.table(t); err != nil {
 			return err
@@ -109,17 +132,18 @@ func (a *app) printReport(report mailstore.Report, left int) error {
 		terminal.FormatOctets(report.Octets), verdict)
 }
 
-func (a *app) printReportJSON(report mailstore.Report, left int) error {
+func (a *app) printReportJSON(report mailstore.Report, names map[mailstore.DropID]string, left int) error {
 	type problem struct {
 		Kind     string `json:"kind"`
 		Drop     int64  `json:"maildrop,omitempty"`
+		Account  string `json:"account,omitempty"` // none if it was removed
 		UID      string `json:"uid,omitempty"`
 		Detail   string `json:"detail"`
 		Repaired bool   `json:"repaired"`
 	}
 	problems := make([]problem, 0, len(report.Problems))
 	for _, p := range report.Problems {
-		problems = append(problems, problem{string(p.Kind), int64(p.Drop), p.UID, p.Detail, p.Repaired})
+		problems = append(problems, problem{string(p.Kind), int64(p.Drop), names[p.Drop], p.UID, p.Detail, p.Repaired})
 	}
 	return a.printJSON(struct {
 		Drops    int       `json:"maildrops"`
