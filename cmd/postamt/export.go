@@ -23,7 +23,8 @@ func newExport(a *app) *cobra.Command {
 		Use:   "export USER PATH",
 		Short: "Write a maildrop's mail into a Maildir or an mbox",
 		Long: `Export copies all messages of USER. The maildrop stays as it is, and may be in use meanwhile. A Maildir may be there
-already: what it has is not written twice. An mbox must not be there; if PATH is a folder, it becomes USER.mbox in it.`,
+already: what it has is not written twice. A folder with other things in it is refused. An mbox must not be there; if PATH
+is a folder, it becomes USER.mbox in it.`,
 		Example: "  postamt export bob /tmp/bob\n  postamt export --format mbox bob /tmp/bob.mbox",
 		Args:    exactly("USER", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {

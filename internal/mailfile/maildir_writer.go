@@ -37,6 +37,9 @@ func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := mustBeMaildir(root); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
 	w := &maildirWriter{root: root, opt: opt, have: make(map[string]bool), mark: rand.Text() + ".postamt"}
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		if err := root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -53,6 +56,29 @@ func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 		}
 	}
 	return w, nil
+}
+
+// mustBeMaildir refuses a folder with other things in it: somebody's home is not to become a Maildir. An empty one may, and
+// one whose making was cut off after its folder tmp.
+func mustBeMaildir(root *os.Root) error {
+	list, err := readFolder(root, ".")
+	if err != nil {
+		return err
+	}
+	other := false
+	for _, e := range list {
+		switch e.Name() {
+		case "cur", "new":
+			return nil
+		case "tmp":
+		default:
+			other = true
+		}
+	}
+	if other {
+		return errNotMaildir
+	}
+	return nil
 }
 
 // missingParent says what to do when the folder that path is to be in is not there.

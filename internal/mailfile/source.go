@@ -130,5 +130,8 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // errNotRegular is for folders, devices, pipes and symbolic links where a file should be.
 var errNotRegular = errors.New("it is not a regular file")
 
+// errNotMaildir is for a folder that has other things in it.
+var errNotMaildir = errors.New("it has other files and neither cur nor new; name a new folder in it")
+
 // errNotFolder is for anything else where a folder should be.
 var errNotFolder = errors.New("it is not a folder")
