@@ -108,6 +108,9 @@ func (p *planner) judge(ctx context.Context, it *item, header []byte) error {
 		return nil
 	}
 	it.judged = true
+	if e := it.entry; e != nil && (len(e.sinks) > 0 || e.found != nil) {
+		return nil // all sinks or none
+	}
 	if p.begun == 0 && p.rules.Start == StartRecent {
 		if d := it.id.date; !d.IsZero() && p.now.Sub(d) > p.rules.StartAge {
 			it.verdict, it.why = Leave, "older than what the first run fetches"

@@ -291,6 +291,26 @@ func TestAllSinksOrItStays(t *testing.T) {
 	}
 }
 
+// What one sink has goes to the others, too, if the filter has changed its mind meanwhile.
+func TestAllSinksWhateverTheFilterSaysLater(t *testing.T) {
+	t.Parallel()
+	for _, later := range []collect.Verdict{collect.Leave, collect.Discard} {
+		all := messages(1)
+		b := newBench(t, slices.Clone(all))
+		other := &shelf{name: "other", commit: func(collect.Letter) error { return &collect.TemporaryError{Err: errors.New("full")} }}
+		b.account.Sinks = append(b.account.Sinks, other)
+		says := collect.Fetch
+		b.account.Rules = collect.Rules{Delete: true, Filter: func(context.Context, []byte) (collect.Verdict, error) { return says, nil }}
+		b.run()
+		says, other.commit = later, nil
+		if rep := b.run(); rep.Fetched != 1 || rep.Deleted != 1 || rep.Discarded != 0 {
+			t.Errorf("%v: %+v", later, rep)
+		}
+		wantBodies(t, other, all)
+		b.wantBodies(all)
+	}
+}
+
 // A sink that cannot take back what it has is given a letter only when the others have it.
 func TestUnsafeSinksComeLast(t *testing.T) {
 	t.Parallel()
