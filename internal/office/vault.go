@@ -52,7 +52,7 @@ func OpenVault(ctx context.Context, cfg *config.Config) (_ *Vault, err error) {
 		}
 	}()
 	if v.Catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, catalogName), catalog.Options{}); err != nil {
-		return nil, err
+		return nil, noRoom(cfg.Data, err, syscall.Statfs)
 	}
 	folder, err := body.Dir(filepath.Join(cfg.Data, bodiesName))
 	if err != nil {
