@@ -19,9 +19,10 @@ import (
 const strideEnv = "POSTAMT_CRASH_STRIDE"
 
 // Crash runs the store in processes of their own and breaks every system call that touches the store's folder, one in
-// each process, during two deliveries, an update, a sweep and a close: the process is killed there, or killed with half of a write
-// done, or the call fails with ENOSPC (once, or from there on) or EIO. Then it opens the store again and accounts for every message. In the dry run
-// it also sees that whatever was acknowledged had been synced, the database's files included.
+// each process, during deliveries one after the other and at the same time, an update, a sweep and a close: the process is
+// killed there, or killed with half of a write done, or the call fails with ENOSPC (once, or from there on) or EIO. Then it
+// opens the store again and accounts for every message. In the dry run it also sees that whatever was acknowledged had
+// been synced, the database's files included.
 //
 // The package's TestMain must call [Child]. POSTAMT_CRASH_STRIDE=1 takes every call, as CI does; without it every seventh
 // is taken. Where processes cannot be traced the test is skipped, or fails if POSTAMT_PEERS=required.

@@ -83,6 +83,7 @@ func childConfig(dir string) (Config, error) {
 // scripts are what a child does. They report each acknowledgement in one line.
 var scripts = map[string]func(mailstore.Store) error{
 	"deliver":   childDeliver,
+	"together":  childTogether,
 	"update":    childUpdate,
 	sweepScript: childSweep,
 	closeScript: childDeliver,
@@ -94,28 +95,55 @@ const closeScript = "close"
 // sweepScript runs after the undelete window of what is deleted.
 const sweepScript = "sweep"
 
-// childTexts are delivered by a child: to two maildrops, to one, and one message larger than a block.
+// childTexts are delivered by a child: the first inOrder one after the other, to two maildrops and to one, the second
+// larger than a block; the others at the same time.
 var childTexts = []struct {
 	text  string
 	drops []mailstore.DropID
 }{
 	{"first\r\n", []mailstore.DropID{alice, bob}},
 	{"second " + strings.Repeat("0123456789abcdef\r\n", 6000), []mailstore.DropID{bob}},
+	{"together 1\r\n", []mailstore.DropID{alice}},
+	{"together 2\r\n", []mailstore.DropID{bob}},
+	{"together 3\r\n", []mailstore.DropID{bob, alice}},
+	{"together 4 " + strings.Repeat("0123456789abcdef\r\n", 2000), []mailstore.DropID{alice}},
+	{"together 5\r\n", []mailstore.DropID{bob}},
 }
 
+const inOrder = 2
+
 func childDeliver(s mailstore.Store) error {
-	for i, m := range childTexts {
-		receipts, err := try(s, mailstore.Envelope{Sender: "a@example.com"}, m.text, m.drops...)
-		if err != nil {
+	for i := range inOrder {
+		if err := childOne(s, i); err != nil {
 			return err
 		}
 		sysfault.Tell(sysfault.MarkDurable)
-		line := fmt.Sprint("delivered ", i)
-		for _, r := range receipts {
-			line += " " + r.UID
-		}
-		fmt.Println(line)
 	}
+	return nil
+}
+
+// childTogether delivers at the same time, so that messages share files and commits.
+func childTogether(s mailstore.Store) error {
+	errs := make([]error, len(childTexts)-inOrder)
+	together(len(errs), func(i int) { errs[i] = childOne(s, inOrder+i) })
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	sysfault.Tell(sysfault.MarkDurable)
+	return nil
+}
+
+func childOne(s mailstore.Store, i int) error {
+	m := childTexts[i]
+	receipts, err := try(s, mailstore.Envelope{Sender: "a@example.com"}, m.text, m.drops...)
+	if err != nil {
+		return err
+	}
+	line := fmt.Sprint("delivered ", i)
+	for _, r := range receipts {
+		line += " " + r.UID
+	}
+	fmt.Println(line)
 	return nil
 }
 
