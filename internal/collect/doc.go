@@ -13,6 +13,7 @@
 //   - A sink that is Safe has each message once. One that is not may have the message twice that was in flight when the
 //     process was killed.
 //   - A message that was cut off, or came empty, is not delivered.
+//   - A message goes to Account.Sinks or to Rules.Quarantine, not to both, whatever a scanner says at the next try.
 //   - No listing, however short, makes the collector forget. Deletions that were not confirmed are asked for again.
 //   - One message that cannot be fetched or delivered does not keep the others from coming.
 //   - One run of an account at a time, by whatever process (Options.LockFolder).
@@ -20,7 +21,8 @@
 // # Bounds
 //
 // Of a message 256 KiB of header and a buffer are in memory, of a mailbox its listing and what the journal knows of the
-// account: some 600 octets per message. A run reports at most 100 warnings.
+// account: some 600 octets per message. A run reports at most 100 warnings. A message that fails costs Rules.MaxAttempts
+// downloads, then one in Rules.RetryAfter; while a sink or a scanner fails on everything, a run costs three.
 //
 // # Reading
 //

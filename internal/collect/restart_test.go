@@ -3,8 +3,10 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,6 +61,20 @@ func TestRefusalsAreCountedAcrossRestarts(t *testing.T) {
 		if err != nil || status.Class != step.want {
 			t.Errorf("run %d: the journal says %v, %v", i+1, status.Class, err)
 		}
+	}
+}
+
+// An error is cut between its letters.
+func TestLongErrorIsCut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.box.openErr = errors.New("x" + strings.Repeat("\u00e4", 400))
+	if _, err := b.tryRun(); err == nil {
+		t.Fatal("no error")
+	}
+	s, err := b.opt.Journal.Status(t.Context(), "home")
+	if err != nil || !utf8.ValidString(s.Error) || len(s.Error) != 499 {
+		t.Errorf("%d octets, %q, %v", len(s.Error), s.Error, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postamt/postamt/internal/catalog"
 )
@@ -230,8 +231,12 @@ func (j *Journal) ForgetAccount(ctx context.Context, account string) error {
 const maxFailure = 500
 
 func shorten(s string) string {
-	if len(s) > maxFailure {
-		return s[:maxFailure]
+	if len(s) <= maxFailure {
+		return s
 	}
-	return s
+	n := maxFailure
+	for n > maxFailure-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
