@@ -11,7 +11,8 @@ type Hooks struct {
 	ConnOpen func(c *Conn)
 	// ConnClose is called once for each connection for which ConnOpen was called, when it has ended.
 	ConnClose func(c *Conn, s Summary)
-	// ConnRefused is called when a connection was turned away because of a limit.
+	// ConnRefused is called when a connection was turned away because of a limit: "connections" (MaxConns) or "address"
+	// (MaxConnsPerAddr), in place of ConnOpen; or "account" (MaxConnsPerUser), when it had been let in already.
 	ConnRefused func(limit string)
 	// Command is called after each command with its keyword in upper case, never with arguments; unknown ones are "?".
 	// The time includes the reply as far as it had to be sent.

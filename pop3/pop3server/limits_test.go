@@ -65,13 +65,20 @@ func TestMaxConnsPerAddr(t *testing.T) {
 
 func TestMaxConnsPerUser(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(o *pop3server.Options) { o.MaxConnsPerUser = 1 })
+	refused := make(chan string, 2)
+	s := start(t, func(o *pop3server.Options) {
+		o.MaxConnsPerUser = 1
+		o.Hooks.ConnRefused = func(limit string) { refused <- limit }
+	})
 	p := s.pipe(t).signedIn()
 	q := s.pipe(t).greeted()
 	q.cmd("USER "+user, "+OK ")
 	q.cmd("PASS "+password, "-ERR [SYS/TEMP] too many connections")
 	q.closed()
 	p.quit()
+	if len(refused) != 1 || <-refused != "account" {
+		t.Error("nobody was told of the limit")
+	}
 	s.pipe(t).signedIn().quit()
 }
 

@@ -71,6 +71,9 @@ func (c *Conn) enter(id Identity) error {
 		return errors.New("pop3server: backend let somebody in and did not say whom")
 	}
 	if !c.s.perUser.enter(id.User, c.s.opt.MaxConnsPerUser) {
+		if h := c.s.opt.Hooks.ConnRefused; h != nil {
+			h("account")
+		}
 		return &pop3.Error{Code: pop3.CodeSysTemp, Text: "too many connections for this account", Hangup: true}
 	}
 	c.user = id.User
