@@ -241,8 +241,9 @@ func (c *fetchAdd) choices(ctx context.Context) error {
 	}
 	trial := discover.Candidate{Protocol: discover.POP3, Host: "pop.example.net", Port: 995, TLS: true}
 	_, err := config.PlanFetch(c.path, c.section(&trial, "user", nil))
-	if wrong, ok := errors.AsType[*config.Error](err); ok { // the file was read before, so it is not that
-		return usage("cannot add this: %s", strings.TrimPrefix(wrong.Problems[0].Key+": "+wrong.Problems[0].Text, ": "))
+	// The file was read before, so it is what was to be added; or there is none, and it cannot be made.
+	if wrong, ok := errors.AsType[*config.Error](err); ok && wrong.Problems[0].Key != "" {
+		return usage("cannot add this: %s: %s", wrong.Problems[0].Key, wrong.Problems[0].Text)
 	}
 	return err
 }
