@@ -92,7 +92,7 @@ type run struct {
 	forget      []string // entries that turned out to be others
 	failing     int      // messages in a row that were refused here for the time being
 	scanning    bool     // the scanner was there a moment ago, as far as can be told
-	closed      error    // what a sink says that takes nothing until a person does something
+	closed      error    // what a sink or a scanner says that takes nothing until a person does something
 	exposed     bool     // something was retrieved that must stay at the source, or that no sink may have yet
 }
 

@@ -12,13 +12,14 @@ import (
 // A Scanner looks at whole messages before they go anywhere: for viruses, for spam. It may be used concurrently.
 type Scanner interface {
 	// Scan says what is to be done with a message, which may be read as often as need be until Scan returns. An error
-	// means that nobody could tell: a *TemporaryError is about the scanner, any other about this message.
+	// means that nobody could tell: a *TemporaryError is about the scanner, and so is a *PermanentError, with which the run
+	// ends; any other is about this message.
 	Scan(ctx context.Context, letter Letter, message *io.SectionReader) (Finding, error)
 }
 
 // A ReadyScanner is a Scanner that can tell whether it is there. Ready is asked before a message is downloaded, unless Scan
 // has just looked at the one before. An error: nobody is there; nothing is downloaded, and the run ends with it, as something
-// that may pass. Else a Scan that fails right afterwards counts against the message, also with a *TemporaryError.
+// that may pass unless it is a *PermanentError. Else a Scan that fails right afterwards counts against the message, also with a *TemporaryError.
 type ReadyScanner interface {
 	Ready(ctx context.Context) error
 }
@@ -42,7 +43,9 @@ func (r *run) ready(ctx context.Context) error {
 	if !ok || r.scanning {
 		return nil
 	}
-	if err := s.Ready(ctx); err != nil {
+	if err := s.Ready(ctx); Classify(err) == Permanent {
+		return err
+	} else if err != nil {
 		return &TemporaryError{err}
 	}
 	r.scanning = true
@@ -99,6 +102,11 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 func (r *run) scanFailed(ctx context.Context, it *item, err error) {
 	there := r.scanning
 	r.scanning = false // it will be asked
+	if Classify(err) == Permanent {
+		r.unbegin(it)
+		r.closed = err
+		return
+	}
 	var temporary *TemporaryError
 	if !errors.As(err, &temporary) && ctx.Err() == nil {
 		return // its last word

@@ -215,3 +215,27 @@ func TestScannerThatAddsTooMuch(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 }
+
+// A scanner that needs a person, before or while it looks at a message, ends the run, and no message is set aside for it.
+func TestScannerThatNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	for _, ready := range []bool{true, false} {
+		b := newBench(t, scanned("good", "good"))
+		wrong := &collect.PermanentError{Err: errors.New("wrong password")}
+		scanner := &guard{}
+		if scanner.down = wrong; !ready {
+			scanner.away = wrong
+		}
+		b.account.Rules.Scan, b.account.Rules.MaxAttempts = scanner, 2
+		for n := range 4 {
+			rep, err := b.tryRun()
+			if want := map[bool]int{true: n + 1, false: 0}[ready]; collect.Classify(err) != collect.Permanent || b.box.retrieved != want || len(rep.SetAside) > 0 {
+				t.Fatalf("%v, %d downloads, want %d, %+v", err, b.box.retrieved, want, rep)
+			}
+		}
+		scanner.down, scanner.away = nil, nil
+		if rep := b.run(); rep.Fetched != 2 {
+			t.Errorf("%+v", rep)
+		}
+	}
+}

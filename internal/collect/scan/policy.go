@@ -111,6 +111,9 @@ func (p *Policy) unscanned(ctx context.Context, f *collect.Finding, field, who s
 		if errors.Is(err, ErrTooLarge) {
 			return fmt.Errorf("%s: %w", who, err)
 		}
+		if ctx.Err() == nil && collect.Classify(err) == collect.Permanent {
+			return err // it is not to be hidden in what may pass
+		}
 		return &collect.TemporaryError{Err: fmt.Errorf("%s: %w", who, err)}
 	}
 	why := "scanner away"

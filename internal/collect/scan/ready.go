@@ -33,7 +33,12 @@ func (p *Policy) Ready(ctx context.Context) error {
 		}
 	}
 	if p.Rspamd != nil {
-		if err := p.Rspamd.Ready(ctx); err != nil {
+		err := p.Rspamd.Ready(ctx)
+		var password *passwordError
+		if errors.As(err, &password) {
+			return err
+		}
+		if err != nil {
 			return notReady("rspamd at "+p.Rspamd.where, err)
 		}
 	}
@@ -70,12 +75,15 @@ func (c *Clamd) Ready(ctx context.Context) error {
 	return fmt.Errorf("to PING it says %q", word(string(reply)))
 }
 
-// Ready asks with /ping whether rspamd is there. Any answer will do but one of a proxy that has nobody behind it.
+// Ready asks with /ping whether rspamd is there, and whether there is a password for it. Any answer will do but one of a proxy that has nobody behind it.
 func (r *Rspamd) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.address+"/ping", http.NoBody)
 	if err != nil {
+		return err
+	}
+	if err := r.signIn(ctx, req); err != nil {
 		return err
 	}
 	resp, err := r.client.Do(req)
@@ -108,3 +116,28 @@ type lateError struct {
 
 func (e *lateError) Error() string { return fmt.Sprintf("it gave no answer within %v", e.timeout) }
 func (e *lateError) Unwrap() error { return e.err }
+
+// A passwordError says that there is no password for rspamd, or that it is the wrong one.
+type passwordError struct{ err error }
+
+func (e *passwordError) Error() string {
+	return "the password for rspamd (rspamd_password): " + e.err.Error()
+}
+func (e *passwordError) Unwrap() error { return e.err }
+
+// signIn puts the password into a request, if there is to be one.
+func (r *Rspamd) signIn(ctx context.Context, req *http.Request) error {
+	if r.password == nil {
+		return nil
+	}
+	password, err := r.password(ctx)
+	var temporary *collect.TemporaryError
+	switch {
+	case err == nil:
+		req.Header.Set("Password", password)
+		return nil
+	case ctx.Err() != nil, errors.As(err, &temporary): // nobody has unlocked the keyring yet
+		return &passwordError{err}
+	}
+	return &collect.PermanentError{Err: &passwordError{err}}
+}

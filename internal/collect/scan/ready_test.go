@@ -114,3 +114,42 @@ func TestSilentScanner(t *testing.T) {
 		}
 	})
 }
+
+// A password that is missing or wrong needs a person, one that cannot be had now does not, and neither is a message's fault.
+func TestRspamdPassword(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/checkv2" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer server.Close()
+	for _, test := range []struct {
+		name        string
+		err         error
+		ready, scan collect.Class
+	}{
+		{"none", errors.New("no such file"), collect.Permanent, collect.Permanent},
+		{"not yet", &collect.TemporaryError{Err: errors.New("the keyring is locked")}, collect.Temporary, collect.Temporary},
+		{"wrong", nil, collect.OK, collect.Permanent},
+	} {
+		r, err := scan.NewRspamd(scan.RspamdOptions{
+			Address: server.URL, Password: func(context.Context) (string, error) { return "secret", test.err },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &scan.Policy{Rspamd: r}
+		ready := p.Ready(t.Context())
+		_, scanned := p.Scan(t.Context(), collect.Letter{}, section(clean))
+		if collect.Classify(ready) != test.ready || collect.Classify(scanned) != test.scan {
+			t.Errorf("%s: %v; %v", test.name, ready, scanned)
+		}
+		for _, err := range []error{ready, scanned} {
+			if err != nil && (!strings.Contains(err.Error(), "rspamd_password") || strings.Contains(err.Error(), "secret")) {
+				t.Errorf("%s: %v", test.name, err)
+			}
+		}
+		r.Close()
+	}
+}

@@ -99,12 +99,8 @@ func (r *Rspamd) Scan(ctx context.Context, letter collect.Letter, message *io.Se
 	for _, to := range letter.Recipients[:min(len(letter.Recipients), maxRecipients)] {
 		envelope("Rcpt", to)
 	}
-	if r.password != nil {
-		password, err := r.password(ctx)
-		if err != nil {
-			return Spam{}, err
-		}
-		req.Header.Set("Password", password)
+	if err := r.signIn(ctx, req); err != nil {
+		return Spam{}, err
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
@@ -120,6 +116,8 @@ func (r *Rspamd) Scan(ctx context.Context, letter collect.Letter, message *io.Se
 		return Spam{}, late(ctx, r.timeout, err)
 	case resp.StatusCode == http.StatusRequestEntityTooLarge:
 		return Spam{}, ErrTooLarge
+	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
+		return Spam{}, &collect.PermanentError{Err: &passwordError{fmt.Errorf("it answered %d %s", resp.StatusCode, word(string(text)))}}
 	case resp.StatusCode != http.StatusOK:
 		return Spam{}, fmt.Errorf("it answered %d %s", resp.StatusCode, word(string(text)))
 	}
