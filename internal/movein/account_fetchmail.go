@@ -1,6 +1,7 @@
 package movein
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -93,12 +94,21 @@ func fetchmailConfig(text string) ([]Account, error) {
 		server   = &defaults // of poll
 		user     *poll       // of user
 		skipped  bool
+		alone    bool // server has no user yet
 	)
 	flush := func() {
 		if user != nil && !skipped {
 			accounts = append(accounts, user.account())
 		}
 		user = nil
+	}
+	// complete ends a server. One without a user must not be lost without a word.
+	complete := func() error {
+		flush()
+		if alone && !skipped {
+			return fmt.Errorf("line %d: poll %s names no user, for which fetchmail takes your login name: write user and that name behind it", server.line, server.host)
+		}
+		return nil
 	}
 	next := func(i int) (string, bool) {
 		if i+1 < len(words) {
@@ -126,16 +136,20 @@ func fetchmailConfig(text string) ([]Account, error) {
 			}
 			i += 1 + fetchmailTakes[strings.ToLower(arg)]
 		case name == "defaults":
-			flush()
-			server = &defaults
+			if err := complete(); err != nil {
+				return nil, err
+			}
+			server, alone = &defaults, false
 		case name == "poll" || name == "server" || name == "skip":
-			flush()
+			if err := complete(); err != nil {
+				return nil, err
+			}
 			if !has {
 				return nil, &FormatError{Fetchmail, w.line, name + " without a host"}
 			}
 			s := defaults.clone()
 			s.host, s.line = arg, w.line
-			server, skipped = s, name == "skip"
+			server, skipped, alone = s, name == "skip", true
 			i++
 		case name == "user" || name == "username":
 			if !has {
@@ -144,7 +158,7 @@ func fetchmailConfig(text string) ([]Account, error) {
 			if user != nil {
 				flush()
 			}
-			user = server.clone()
+			user, alone = server.clone(), false
 			user.user = arg
 			i++
 		case name == "is" || name == "to":
@@ -178,7 +192,9 @@ func fetchmailConfig(text string) ([]Account, error) {
 			return nil, &FormatError{Fetchmail, w.line, "the word " + strconv.Quote(w.text) + " is not known"}
 		}
 	}
-	flush()
+	if err := complete(); err != nil {
+		return nil, err
+	}
 	return accounts, nil
 }
 

@@ -225,6 +225,8 @@ func TestReadConfigMistakes(t *testing.T) {
 		{movein.Fetchmail, "poll host frobnicate", `line 1 is not what fetchmail writes: the word "frobnicate" is not known`},
 		{movein.Fetchmail, "poll host no password", `line 1 is not what fetchmail writes: the word "no" is not known`},
 		{movein.Fetchmail, "poll h" + strings.Repeat(" user u pass p", 1001), "the file has more than 1000 accounts"},
+		{movein.Fetchmail, "poll a proto pop3\npoll b user bob", "line 1: poll a names no user, for which fetchmail takes your login name: write user and that name behind it"},
+		{movein.Fetchmail, "poll a user bob\n\npoll b is bob here", "line 3: poll b names no user, for which fetchmail takes your login name: write user and that name behind it"},
 		{movein.Fetchmail, "poll", "line 1 is not what fetchmail writes: poll without a host"},
 		{movein.Fetchmail, "\"poll\" host", "line 1 is not what fetchmail writes: a string that belongs to nothing"},
 		{movein.Getmail, "[retriever]\ntype\n", "line 2 is not what getmail writes: wanted KEY = VALUE"},
