@@ -3,6 +3,7 @@ package lmtpd
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -68,6 +69,20 @@ func TestStop(t *testing.T) {
 	busy.wantEOF()
 	if _, err := net.Dial("tcp", tcp.String()); err == nil {
 		t.Error("a stopped server accepts")
+	}
+}
+
+// A connection that was accepted while the server closed is nobody's: Shutdown may have returned and waits for no more.
+func TestNoSessionAfterShutdown(t *testing.T) {
+	t.Parallel()
+	srv := New(Options{Store: &fakeStore{}, Directory: fakeDirectory{}})
+	if err := srv.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client, server := net.Pipe()
+	srv.start(server)
+	if got, err := io.ReadAll(client); len(got) != 0 || err != nil || srv.Connections() != 0 {
+		t.Errorf("%q, %v, %d connections; want that it is closed", got, err, srv.Connections())
 	}
 }
 

@@ -90,9 +90,9 @@ func (s *Server) start(nc net.Conn) {
 	c := &conn{srv: s, nc: nc, opt: &s.opt}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	refused := s.closing || len(s.conns) >= s.opt.MaxConnections
-	if refused && len(s.conns) >= 2*s.opt.MaxConnections {
-		_ = nc.Close() // too many even to be told so
+	refused := len(s.conns) >= s.opt.MaxConnections
+	if s.closing || len(s.conns) >= 2*s.opt.MaxConnections {
+		_ = nc.Close() // Shutdown may be over; or there are too many even to be told so
 		return
 	}
 	s.conns[c] = struct{}{}
