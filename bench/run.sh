@@ -6,7 +6,7 @@
 # not start, does not end in time or answers wrongly fails in its cells only. Everything started is stopped and removed.
 #
 # Lines: login login-tls check-100 check-10k check-100k cold-100k drain-mix drain-mix-pipelined drain-mix-tls drain-tiny
-# drain-tiny-pipelined drain-big drain-big-tls idle deliver delete held check-1m
+# drain-tiny-pipelined drain-big drain-big-tls idle deliver deliver-32 delete held check-1m
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 { # read as a whole before it runs: half an hour is time enough for somebody to edit it
@@ -16,13 +16,13 @@ everybody="dovecot-tuned dovecot-shared courier cyrus mailutils popa3d postamt"
 # keeps nothing that could be cold.
 declare -A LINE_SETS=([login]=u [login-tls]=u [check-100]=h [check-10k]=k [check-100k]=m [cold-100k]="m u" [drain-mix]=mix
   [drain-mix-pipelined]=mix [drain-mix-tls]=mix [drain-tiny]=tiny [drain-tiny-pipelined]=tiny [drain-big]=big
-  [drain-big-tls]=big [idle]=u [deliver]=d [delete]=x [held]="u i" [check-1m]=q)
+  [drain-big-tls]=big [idle]=u [deliver]=d [deliver-32]=d [delete]=x [held]="u i" [check-1m]=q)
 declare -A LINE_PEERS=([check-10k]="dovecot-tuned dovecot-shared courier cyrus popa3d postamt"
   [check-100k]="dovecot-tuned dovecot-shared courier cyrus popa3d postamt"
   [cold-100k]="dovecot-tuned dovecot-shared courier cyrus postamt" [idle]="dovecot-shared courier cyrus mailutils popa3d postamt"
-  [deliver]="dovecot-lmtp postamt" [delete]="dovecot-lmtp dovecot-always postamt" [held]="dovecot-shared postamt" [check-1m]=postamt)
+  [deliver]="dovecot-lmtp postamt" [deliver-32]="dovecot-lmtp postamt" [delete]="dovecot-lmtp dovecot-always postamt" [held]="dovecot-shared postamt" [check-1m]=postamt)
 order="login login-tls check-100 check-10k check-100k cold-100k drain-mix drain-mix-pipelined drain-mix-tls drain-tiny
-  drain-tiny-pipelined drain-big drain-big-tls idle deliver delete held check-1m"
+  drain-tiny-pipelined drain-big drain-big-tls idle deliver deliver-32 delete held check-1m"
 
 duration=2s rounds=3 lines=$order
 if [ "${1:-}" = quick ]; then shift; duration=1s rounds=1 lines=${order% check-1m}; fi

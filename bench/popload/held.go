@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/postamt/postamt/bench/internal/proc"
 )
 
 // Held reports busy connections, alone and among held ones.
@@ -19,19 +21,27 @@ type Held struct {
 	AmongP50    float64 `json:"among_p50_ms"`
 	AmongP99    float64 `json:"among_p99_ms"`
 	Ratio       float64 `json:"p99_ratio"` // AmongP99 / AloneP99
+	// PSSPerConn is the growth of the server's PSS by the held connections, in KiB for each, after the busy ones have run
+	// once: what the first session costs is not in it.
+	PSSPerConn float64 `json:"pss_kib_per_connection"`
 }
 
 // held runs -busy connections that open one session after the other (sign in, LIST, RETR of all, QUIT) three times for
 // -duration: before the other -conns are opened, signed in and then silent, while they are held, and after they are
 // gone. Before and after are one figure, so that a drift of the machine does not look like the cost of the held ones.
-func held(t *tally) *Held {
+func held(t *tally, server proc.Server) *Held {
 	r := &Held{Busy: *busy}
 	alone := busySessions(t)
+	time.Sleep(500 * time.Millisecond)
+	before := memoryOf(t, server)
 	start := time.Now()
 	connections := hold(t, *conns, *user)
 	r.RampSeconds = time.Since(start).Seconds()
 	r.Reached = count(connections)
 	time.Sleep(500 * time.Millisecond)
+	if r.Reached > 0 {
+		r.PSSPerConn = float64(memoryOf(t, server).PSS-before.PSS) / float64(r.Reached)
+	}
 	among := busySessions(t)
 	r.Answered = release(t, connections, true)
 	if r.Answered != *conns && t.errors.Load() == 0 {

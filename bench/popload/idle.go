@@ -24,17 +24,7 @@ type Idle struct {
 // memory, and wants every one of them alive afterwards.
 func idle(t *tally, server proc.Server) *Idle {
 	r := &Idle{}
-	read := func() proc.Memory {
-		if !server.Known() {
-			return proc.Memory{}
-		}
-		m, err := server.Memory()
-		if err != nil {
-			t.fail(err)
-		}
-		return m
-	}
-	r.Before = read()
+	r.Before = memoryOf(t, server)
 	available := proc.Available()
 	start := time.Now()
 	pattern := *user
@@ -48,7 +38,7 @@ func idle(t *tally, server proc.Server) *Idle {
 	time.Sleep(*holdFor)
 	c1, _ := serverCPU(server)
 	r.HoldCPU = (c1 - c0) * 1e3 / holdFor.Seconds()
-	r.Held = read()
+	r.Held = memoryOf(t, server)
 	available -= proc.Available()
 	r.Reached = count(held)
 	if r.Reached > 0 {
@@ -58,4 +48,15 @@ func idle(t *tally, server proc.Server) *Idle {
 	}
 	t.ops.Add(int64(release(t, held, !*preauth)))
 	return r
+}
+
+func memoryOf(t *tally, server proc.Server) proc.Memory {
+	if !server.Known() {
+		return proc.Memory{}
+	}
+	m, err := server.Memory()
+	if err != nil {
+		t.fail(err)
+	}
+	return m
 }

@@ -133,7 +133,7 @@ func main() {
 	case "idle":
 		r.Idle = idle(t, server)
 	case "held":
-		r.Held = held(t)
+		r.Held = held(t, server)
 	case "delete":
 		r.Delete = deletions(t, server)
 	case "deliver":

@@ -35,8 +35,10 @@ var lines = []line{
 	{name: "memory, before login, plain", unit: "PSS KiB", spec: "idle-preauth-plain", value: perConnection, atMost: 8},
 	{name: "memory, before login, TLS", unit: "PSS KiB", spec: "idle-preauth-tls", value: perConnection, atMost: 30},
 	{name: "10,000 sessions held: p99 of 50 busy ones, to that of the 50 alone", unit: "times", spec: "held", value: ratio, atMost: 2},
+	{name: "memory of each of them", unit: "PSS KiB", spec: "held", value: perHeld},
 	{name: "delivery over LMTP, durable, 8 at a time, 20 KB", unit: "messages/s", spec: "deliver", value: perSecond, more: true, times: 2},
 	{name: "the same", unit: "CPU ms each", spec: "deliver", value: perOp, times: 2},
+	{name: "the same, 32 at a time", unit: "messages/s", spec: "deliver-32", value: perSecond, more: true},
 	{name: "QUIT with 10,000 deletions, durable", unit: "wall ms", spec: "delete", value: quit, times: 5},
 	{name: "the same", unit: "CPU ms", spec: "delete", value: quitCPU, times: 5},
 }
@@ -51,6 +53,13 @@ func perConnection(_ results, r run) (float64, bool) {
 		return 0, false
 	}
 	return r.Idle.PSS, r.Idle.PSS > 0
+}
+
+func perHeld(_ results, r run) (float64, bool) {
+	if r.Held == nil {
+		return 0, false
+	}
+	return r.Held.PSS, r.Held.PSS > 0
 }
 
 func ratio(_ results, r run) (float64, bool) {

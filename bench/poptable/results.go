@@ -25,6 +25,7 @@ type run struct {
 	Held *struct {
 		Alone float64 `json:"alone_p99_ms"`
 		Among float64 `json:"among_p99_ms"`
+		PSS   float64 `json:"pss_kib_per_connection"`
 	} `json:"held"`
 	Delete *struct {
 		Quit    float64 `json:"quit_ms"`
