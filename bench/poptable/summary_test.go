@@ -21,7 +21,7 @@ const sample = `{"meta":{"date":"2026-11-22","machine":"2 cores","versions":"Pos
 {"target":"dovecot-tuned","spec":"cold-100k","round":1,"server_cpu_ms_per_op":438}
 {"target":"courier","spec":"cold-100k","round":1,"errors":1,"error_texts":{"no end after 90 s":1}}
 {"target":"postamt","spec":"check-1m","round":1,"errors":1,"error_texts":{"no end after 90 s":1}}
-{"target":"postamt","spec":"held","round":1,"held":{"alone_p99_ms":10,"among_p99_ms":12.5}}
+{"target":"postamt","spec":"held","round":1,"held":{"alone_p99_ms":10,"among_p99_ms":12.5,"pss_kib_per_connection":10.06}}
 {"target":"dovecot-lmtp","spec":"deliver","round":1,"ops_per_s":700,"server_cpu_ms_per_op":1.6}
 {"target":"postamt","spec":"deliver","round":1,"ops_per_s":1770,"server_cpu_ms_per_op":1}
 {"target":"dovecot-always","spec":"delete","round":1,"delete":{"quit_ms":900,"quit_server_cpu_ms":80}}
@@ -38,6 +38,7 @@ const table = `Measured 2026-11-22 on 2 cores. Postamt 1, Dovecot 2. Rounds: 3 o
 | first open of 100,000 (cold caches of the server) | CPU ms | 438 (tuned) | failed | 43 | <= 40 | no |
 | poll, 1,000,000 messages, warm | CPU ms | - | - | failed | <= 150 | failed |
 | 10,000 sessions held: p99 of 50 busy ones, to that of the 50 alone | times | - | - | 1.25 | <= 2 | yes |
+| memory of each of them | PSS KiB | - | - | 10.1 | - | - |
 | delivery over LMTP, durable, 8 at a time, 20 KB | messages/s | 700 (lmtp) | - | 1770 | >= 2 x Dovecot | yes (2.53 x) |
 | the same | CPU ms each | 1.6 (lmtp) | - | 1 | >= 2 x Dovecot | no (1.6 x) |
 | QUIT with 10,000 deletions, durable | wall ms | 600 (lmtp) | - | 30 | >= 5 x Dovecot | yes (20 x) |
