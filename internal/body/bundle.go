@@ -6,12 +6,9 @@ import (
 	"sync"
 )
 
-// Bounds of a bundle. Both keep down what one body that stays can keep of those that go; the octets also fit the place of
-// an ID.
-const (
-	maxBundled      = 64
-	maxBundleOctets = 1 << 20
-)
+// maxBundled is how many bodies a bundle may have. Below MaxLoad octets each, they fit the place of an ID, and keep down
+// what one that stays can keep of those that go.
+const maxBundled = 64
 
 // A bundler stores small bodies. While one file is being made durable those that come gather, and go into the next file
 // together: so they share the work of the disk, which is what a small body costs. One that comes alone has a file alone.
@@ -25,7 +22,6 @@ type bundler struct {
 // A bundle is bodies that go into one file.
 type bundle struct {
 	members []bundled
-	octets  int
 	done    chan struct{} // closed when ids and errs of the members are set
 }
 
@@ -41,12 +37,11 @@ func (b *bundler) join(octets []byte) (to *bundle, i int, first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	to = b.next
-	if to == nil || len(to.members) == maxBundled || to.octets+len(octets) > maxBundleOctets {
+	if to == nil || len(to.members) == maxBundled {
 		to, first = &bundle{done: make(chan struct{})}, true
 		b.next = to
 	}
 	to.members = append(to.members, bundled{octets: octets})
-	to.octets += len(octets)
 	return to, len(to.members) - 1, first
 }
 

@@ -38,7 +38,7 @@ func TestIDInABundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, last := file.Range()
-	for _, at := range []int{0, 1, 255, 256, 65536, maxBundleOctets} {
+	for _, at := range []int{0, 1, 255, 256, 65536, maxBundled * MaxLoad} {
 		id := file.bundled(at)
 		if !id.Bundled() || id.at() != int64(at) || id.File() != file || id.path() != file.path() || !id.Time().Equal(file.Time()) {
 			t.Errorf("at %d: %v is bundled %v at %d of %v", at, id, id.Bundled(), id.at(), id.File())
