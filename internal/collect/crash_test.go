@@ -180,7 +180,8 @@ func TestSessionEndsInALargeMessage(t *testing.T) {
 		if s, err := b.opt.Journal.Status(t.Context(), "home"); err != nil || s.Waiting != 2 || s.SetAside != 1 {
 			t.Errorf("%v: %+v, %v", test.err, s, err)
 		}
-		for err = collect.ErrLocked; collect.Classify(err) == collect.Busy; { // the server has not noticed yet that we are gone
+		err = collect.ErrLocked
+		for i := 0; collect.Classify(err) == collect.Busy && i < 10_000; i++ { // the server has not noticed yet that we are gone
 			rep, err = collect.Run(t.Context(), b.account, b.opt)
 		}
 		if rep.Fetched != 1 {
