@@ -23,7 +23,8 @@ type conn struct {
 	bad   int       // bad commands in a row
 	env   *envelope // nil outside of a transaction
 	quit  bool
-	fault error // the first error of writing: the session is over
+	fault error     // the first error of writing: the session is over
+	until time.Time // by then the next command must be there
 
 	mu      sync.Mutex
 	inData  bool // a message is being taken in: Stop lets it
@@ -84,6 +85,7 @@ var (
 // answered and passed over; one that does not even fit the buffer is errTooLong.
 func (c *conn) readLine() ([]byte, error) {
 	for {
+		c.until = time.Now().Add(c.opt.CommandTimeout)
 		line, err := c.r.ReadSlice('\n')
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
@@ -167,13 +169,13 @@ func (c *conn) setInData(in bool) {
 func (c *conn) armRead() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wait := c.opt.CommandTimeout
+	until := c.until
 	if c.inData {
-		wait = c.opt.DataTimeout
+		until = time.Now().Add(c.opt.DataTimeout)
 	} else if c.closing {
 		return errClosing
 	}
-	return c.nc.SetReadDeadline(time.Now().Add(wait))
+	return c.nc.SetReadDeadline(until)
 }
 
 type deadlineReader struct{ c *conn }

@@ -206,6 +206,33 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// Octets that make no command do not give it more time.
+func TestDrippingCommand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := New(Options{Store: &fakeStore{}, Directory: fakeDirectory{}, Hostname: "foo.edu"})
+		nc, theirs := net.Pipe()
+		srv.start(theirs)
+		p := newPeer(t, nc)
+		p.want("220*")
+		time.Sleep(4 * time.Minute)
+		p.play("C: NOOP\nS: 250*") // this one does
+		began := time.Now()
+		for _, octet := range "NO" {
+			p.send(string(octet))
+			time.Sleep(2 * time.Minute)
+		}
+		p.want("421 4.4.2*")
+		if d := time.Since(began); d != 5*time.Minute {
+			t.Errorf("the command had %v", d)
+		}
+		p.wantEOF()
+		if err := srv.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Out of file descriptors, the server waits and goes on; a listener that is broken ends it.
 func TestAcceptErrors(t *testing.T) {
 	t.Parallel()
