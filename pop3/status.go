@@ -90,5 +90,5 @@ func Printable(s string) string {
 
 // isBidi reports whether r changes the direction of text, which can make a line read as something else.
 func isBidi(r rune) bool {
-	return r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069' || r == '\u200E' || r == '\u200F'
+	return r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069' || r == '\u200E' || r == '\u200F' || r == '\u061C'
 }

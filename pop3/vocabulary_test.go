@@ -3,6 +3,7 @@ package pop3_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -125,6 +126,18 @@ func TestPrintable(t *testing.T) {
 	t.Parallel()
 	if got, want := pop3.Printable("a\x1b[2J\r\n\x00\u202eb\xffc\u00e9\u009b"), "a?[2J????b?c\u00e9?"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// All that Unicode has to change the direction of text.
+func TestPrintableKeepsDirection(t *testing.T) {
+	t.Parallel()
+	for _, r16 := range unicode.Bidi_Control.R16 {
+		for r := rune(r16.Lo); r <= rune(r16.Hi); r += rune(r16.Stride) {
+			if got := pop3.Printable("a" + string(r) + "b"); got != "a?b" {
+				t.Errorf("%U: %q", r, got)
+			}
+		}
 	}
 }
 
