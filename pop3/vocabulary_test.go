@@ -3,8 +3,8 @@ package pop3_test
 import (
 	"strings"
 	"testing"
-	"unicode"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
