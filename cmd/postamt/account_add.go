@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +47,10 @@ func (s *passwordSource) get(a *app, name string) (string, error) {
 
 // tell says what was done, and the password if it was made here: the only chance to see it.
 func (a *app) tell(source passwordSource, done, name, password string) error {
+	if strings.ContainsFunc(name+password, func(r rune) bool { return r > unicode.MaxASCII }) { // RFC 1939 §3
+		_, _ = fmt.Fprintln(a.errs, "postamt: warning: there are letters beyond ASCII in the name or the password: "+
+			"mail programs that sign in with USER and PASS cannot send them, those with AUTH can")
+	}
 	err := a.print("%s\n", done)
 	if err == nil && source.generate {
 		err = a.print("password: %s\n", password)

@@ -43,7 +43,7 @@ is like its first one: what is on the server is fetched again.`,
 				if !yes {
 					sure, err := a.notes.Confirm(fmt.Sprintf("Forget what was fetched of %s?", args[0]))
 					if errors.Is(err, terminal.ErrNoTerminal) {
-						return failure("there is no terminal to ask on, say --yes if what was fetched of %s shall be forgotten", args[0])
+						return usage("there is no terminal to ask on, say --yes if what was fetched of %s shall be forgotten", args[0])
 					}
 					if err != nil || !sure {
 						return err
