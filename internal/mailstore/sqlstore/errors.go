@@ -15,6 +15,10 @@ var answers = []error{
 	mailstore.ErrUIDTaken, mailstore.ErrUnavailable, context.Canceled, context.DeadlineExceeded,
 }
 
+// errBefore refuses a store of version 1: migrations/0002_places.sql.
+var errBefore = errors.New("this data folder has mail from before messages shared files: export that with the program that stored " +
+	"it, and import it into a new data folder")
+
 // fault returns err as what a caller of the store gets: an answer as it is, and everything else as ErrUnavailable, with
 // what could not be done and the cause.
 func fault(op string, err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -85,7 +86,11 @@ func Open(ctx context.Context, cat *catalog.DB, bodies body.Store, locks string,
 	if err != nil {
 		return nil, err
 	}
-	if err := cat.Migrate(ctx, "mail", steps); err != nil {
+	err = cat.Migrate(ctx, "mail", steps)
+	if errors.Is(err, catalog.ErrConstraint) {
+		return nil, errBefore
+	}
+	if err != nil {
 		return nil, fault("open the store", err)
 	}
 	lt, err := openLocks(locks)
