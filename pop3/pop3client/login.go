@@ -56,7 +56,7 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 		case !errors.As(err, &refused):
 			return err
 		case c.bound && (refused.Code == "" || pop3.IsAuth(refused)):
-			return fmt.Errorf("pop3client: sign in with %s: %w: %w", mech, ErrBinding, err)
+			return fmt.Errorf("pop3client: sign in with %s: %w (%w)", mech, err, ErrBinding)
 		case tried || refused.Code != "" || c.bound:
 			return fmt.Errorf("pop3client: sign in with %s: %w", mech, err)
 		}

@@ -38,8 +38,8 @@ func classify(err error, capa pop3.Capabilities) error {
 	case errors.As(err, &refused):
 		if errors.Is(err, pop3client.ErrBinding) {
 			// No second try without: that is what somebody in between would wait for.
-			err = fmt.Errorf("%w (if the password is right and the server one that cannot bind TLS 1.3, as Cyrus: "+
-				"allow ways to sign in without -PLUS only)", err)
+			err = fmt.Errorf("%w: the password is wrong; or, if it is right, the server may be one that cannot bind TLS 1.3, "+
+				"as Cyrus: then allow ways to sign in without -PLUS only", err)
 		}
 		return classifyRefusal(err, refused, capa)
 	case errors.As(err, &conn) && errors.Is(err, io.ErrUnexpectedEOF) && slices.Contains([]string{"PASS", "AUTH", "APOP"}, conn.Op):
