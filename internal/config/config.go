@@ -99,7 +99,8 @@ type SignIn struct {
 	Remember Duration `toml:"remember" json:"remember"`
 	// Keep SCRAM keys beside the password hash, so that SCRAM can be offered.
 	SCRAM bool `toml:"scram" json:"scram"`
-	// Iterations of SCRAM's PBKDF2, at least 4096. A client pays them at each sign-in.
+	// Iterations of SCRAM's PBKDF2, at least 4096. A client pays them at each sign-in. Keys that are there keep theirs until the
+	// account signs in with its password itself or gets a new one; until then the number tells that the account exists.
 	SCRAMIterations int `toml:"scram_iterations" json:"scram_iterations"`
 	// Wrong guesses from one address (IPv6: one /64) before it has to wait.
 	FreeFailuresPerAddress int `toml:"free_failures_per_address" json:"free_failures_per_address"`
