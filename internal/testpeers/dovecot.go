@@ -160,18 +160,28 @@ func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot 
 			t.Logf("Dovecot said:\n%s\nand its log:\n%s", &said, log)
 		}
 	})
+	// It opens its ports one after the other.
+	for _, addr := range []string{d.POP3, d.POP3S, d.IMAP, d.IMAPS} {
+		if addr != "" {
+			waitForPort(t, addr)
+		}
+	}
+	return d
+}
+
+func waitForPort(t testing.TB, addr string) {
+	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for range 3000 {
-		conn, err := net.DialTimeout("tcp", d.POP3, time.Second)
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			_ = conn.Close()
-			return d
+			return
 		}
 		<-tick.C
 	}
-	t.Fatal("Dovecot does not listen")
-	return nil
+	t.Fatalf("Dovecot does not listen on %s", addr)
 }
 
 // fill makes a user's Maildir, and the list that keeps its order.
