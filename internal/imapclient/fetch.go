@@ -93,8 +93,8 @@ func (c *Client) endAhead() error {
 
 // Fetch opens a message of the open folder without marking it as seen. The reader ends with io.EOF only when all of it
 // came, and, if it is the last that was asked for, the server confirmed that. It must be closed before the next call; what
-// is left unread then is read if it is little, else the connection ends. ErrGone: it is not there any more. An *Error: the
-// server refused it.
+// is left unread then is read if it is little, else the connection ends and Close says so with ErrClosed. ErrGone: it is not
+// there any more. An *Error: the server refused it.
 func (c *Client) Fetch(ctx context.Context, uid uint32, part Part) (io.ReadCloser, error) {
 	if b := c.batch; b == nil || b.part != part || len(b.uids) == 0 || b.uids[0] != uid {
 		if err := c.Ahead(ctx, part, uid); err != nil {
@@ -190,8 +190,5 @@ func (b *body) Close() error {
 	}
 	_, err := io.Copy(io.Discard, b.text)
 	b.err = ErrClosed
-	if err := b.finish(err); err != nil && !errors.Is(err, ErrClosed) {
-		return err
-	}
-	return nil
+	return b.finish(err)
 }

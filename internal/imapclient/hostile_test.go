@@ -119,6 +119,31 @@ func fetchSeven(t *testing.T, opt imapclient.Options) (string, error) {
 	return string(text), errors.Join(err, body.Close())
 }
 
+// To go on after a long message that was given up would be to read all of it: the connection ends, and Close says so, once.
+func TestLongMessageThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	opt := scripted(t, examined+"* 1 FETCH (UID 7 BODY[] {9000000}\r\n", strings.Repeat(junk+"\r\n", 64))
+	opt.MaxMessage = 0
+	c, err := imapclient.Dial(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := c.Examine(t.Context(), "INBOX"); err != nil {
+		t.Fatal(err)
+	}
+	body, err := c.Fetch(t.Context(), 7, imapclient.Whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := body.Close(); !errors.Is(err, imapclient.ErrClosed) {
+		t.Errorf("closed: %v, want %v", err, imapclient.ErrClosed)
+	}
+	if err := body.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+}
+
 // Whatever a server says, the client comes to an end, and within its bounds.
 func FuzzServer(f *testing.F) {
 	for _, text := range []string{
