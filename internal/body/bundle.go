@@ -1,6 +1,7 @@
 package body
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -47,23 +48,36 @@ func (b *bundler) join(octets []byte) (to *bundle, i int, first bool) {
 
 // storeSmall stores a body durably, with its name, perhaps together with others.
 func (d *Disk) storeSmall(octets []byte) (ID, error) {
-	b := &d.bundles
-	to, i, first := b.join(octets)
+	if len(octets) == 0 {
+		return d.storeFile(bundled{}) // in a bundle it would have the place of the one behind it
+	}
+	to, i, first := d.bundles.join(octets)
 	if first {
-		b.writing <- struct{}{}
-		runtime.Gosched() // others may be about to join
-		b.mu.Lock()
-		if b.next == to {
-			b.next = nil
-		}
-		b.mu.Unlock()
-		d.storeBundle(to)
-		<-b.writing
-		close(to.done)
+		d.lead(to)
 	} else {
 		<-to.done
 	}
 	return to.members[i].id, to.members[i].err
+}
+
+// errLeader is what the members get whose leader ended in a panic.
+var errLeader = errors.New("body: whoever stored the bundle was ended")
+
+// lead has a bundle stored when its turn comes. The others are let go whatever happens: a caller may survive a panic.
+func (d *Disk) lead(b *bundle) {
+	d.bundles.writing <- struct{}{}
+	defer func() { <-d.bundles.writing }()
+	runtime.Gosched() // others may be about to join
+	d.bundles.mu.Lock()
+	if d.bundles.next == b {
+		d.bundles.next = nil
+	}
+	d.bundles.mu.Unlock()
+	for i := range b.members {
+		b.members[i].err = errLeader
+	}
+	defer close(b.done)
+	d.storeBundle(b)
 }
 
 // storeBundle stores the members in one file. Where that fails each is tried alone, so that one that finds no room does
@@ -74,7 +88,7 @@ func (d *Disk) storeBundle(b *bundle) {
 			at := 0
 			for i := range b.members {
 				m := &b.members[i]
-				m.id = file.bundled(at)
+				m.id, m.err = file.bundled(at), nil
 				at += len(m.octets)
 			}
 			return

@@ -15,31 +15,11 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/faultfs"
 )
-
-// A gate holds the syncs of files up until it is opened, so that bodies gather meanwhile.
-type gate struct {
-	body.FS
-	open chan struct{}
-}
-
-func (g *gate) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error) {
-	f, err := g.FS.OpenFile(name, flag, perm)
-	return gatedFile{f, g}, err
-}
-
-type gatedFile struct {
-	body.File
-	gate *gate
-}
-
-func (f gatedFile) Sync() error {
-	<-f.gate.open
-	return f.File.Sync()
-}
 
 type finished struct {
 	text string
@@ -64,7 +44,7 @@ func finish(d body.Store, text string) (body.ID, error) {
 // finishTogether stores text one, and all others while that is being made durable. It must be called in a bubble.
 func finishTogether(t *testing.T, fsys body.FS, texts ...string) []finished {
 	t.Helper()
-	g := &gate{fsys, make(chan struct{})}
+	g := faultfs.NewGate(fsys)
 	d := body.NewDisk(g, body.Options{})
 	list := make([]finished, len(texts))
 	var wg sync.WaitGroup
@@ -75,7 +55,7 @@ func finishTogether(t *testing.T, fsys body.FS, texts ...string) []finished {
 		})
 		synctest.Wait()
 	}
-	close(g.open)
+	close(g.Open)
 	wg.Wait()
 	return list
 }
@@ -93,7 +73,12 @@ func dirFS(t *testing.T) (body.FS, string) {
 // wantAll reads every body in both ways.
 func wantAll(t *testing.T, d body.Store, list []finished) {
 	t.Helper()
+	ids := map[body.ID]bool{}
 	for i, f := range list {
+		if f.err == nil && ids[f.id] {
+			t.Errorf("body %d is %v, as another one is", i, f.id)
+		}
+		ids[f.id] = true
 		if f.err != nil {
 			t.Errorf("body %d: %v", i, f.err)
 			continue
@@ -117,7 +102,7 @@ func wantAll(t *testing.T, d body.Store, list []finished) {
 	}
 }
 
-// Small bodies that come while another one is being made durable share a file; large ones never do.
+// Small bodies that come while another one is being made durable share a file; large and empty ones never do.
 func TestBundle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,11 +110,11 @@ func TestBundle(t *testing.T) {
 		list := finishTogether(t, fsys, "alone\r\n", "one\r\n", "", "Subject: three\r\n\r\n.\r\n", strings.Repeat("x", body.MaxLoad-3)+"\r\n",
 			strings.Repeat("y", body.MaxLoad)+"\r\n", "six\r\n")
 		wantAll(t, body.NewDisk(fsys, body.Options{}), list)
-		if n := len(files(t, dir)); n != 3 {
-			t.Errorf("%d files, want one for the first, one for the large one, one for the rest", n)
+		if n := len(files(t, dir)); n != 4 {
+			t.Errorf("%d files, want one for the first, the empty one and the large one each, and one for the rest", n)
 		}
 		for i, f := range list {
-			if wantBundled := i != 0 && i != 5; f.id.Bundled() != wantBundled || wantBundled && f.id.File() != list[1].id.File() {
+			if wantBundled := i != 0 && i != 2 && i != 5; f.id.Bundled() != wantBundled || wantBundled && f.id.File() != list[1].id.File() {
 				t.Errorf("body %d is %v, bundled %v, in %v", i, f.id, f.id.Bundled(), f.id.File())
 			}
 		}
@@ -247,6 +232,79 @@ func TestRelease(t *testing.T) {
 			t.Errorf("Remove left %q", left)
 		}
 		release(3) // of a file that is gone
+	})
+}
+
+// A disk that fails while room is given back does no harm, and it can be done again.
+func TestReleaseFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, err := faultfs.New(filepath.Join(t.TempDir(), "bodies"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := finishTogether(t, fsys, "alone\r\n", "one\r\n", "two\r\n", "three\r\n")
+		d := body.NewDisk(fsys, body.Options{})
+		for at := range 2 { // the last octet, and the whole
+			fsys.Set(faultfs.Plan{At: at + 1, Err: syscall.EIO})
+			if err := d.Release(t.Context(), list[2].id, 5); !errors.Is(err, syscall.EIO) {
+				t.Errorf("failed at %d: %v", at+1, err)
+			}
+			wantAll(t, d, []finished{list[0], list[1], list[3]})
+		}
+		fsys.Set(faultfs.Plan{})
+		if err := d.Release(t.Context(), list[2].id, 5); err != nil {
+			t.Error(err)
+		}
+		wantAll(t, d, []finished{list[0], list[1], list[3]})
+		for _, octets := range []int64{-1, 0, body.MaxLoad} {
+			if err := d.Release(t.Context(), list[1].id, octets); !errors.Is(err, body.ErrSize) {
+				t.Errorf("Release of %d octets: %v", octets, err)
+			}
+			if octets == 0 {
+				continue
+			}
+			if _, _, err := d.Open(t.Context(), list[1].id, octets); !errors.Is(err, body.ErrSize) {
+				t.Errorf("Open of %d octets: %v", octets, err)
+			}
+		}
+		wantAll(t, d, []finished{list[0], list[1], list[3]})
+	})
+}
+
+// Whoever stores a bundle may end in a panic that its caller survives: the others hear of it, and the next can be stored.
+func TestBundleLeaderPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, _ := dirFS(t)
+		g := faultfs.NewGate(fsys)
+		broken := true
+		d := body.NewDisk(g, body.Options{Now: func() time.Time {
+			if broken {
+				panic("clock")
+			}
+			return time.Now()
+		}})
+		broken = false
+		var wg sync.WaitGroup
+		var errs [3]error
+		for i, text := range []string{"alone\r\n", "leader\r\n", "member\r\n"} {
+			wg.Go(func() {
+				defer func() { _ = recover() }()
+				_, errs[i] = finish(d, text)
+			})
+			synctest.Wait()
+		}
+		broken = true // for the bundle
+		close(g.Open)
+		wg.Wait()
+		if errs[0] != nil || errs[2] == nil {
+			t.Errorf("alone: %v, member: %v", errs[0], errs[2])
+		}
+		broken = false
+		if _, err := finish(d, "next\r\n"); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -106,7 +106,7 @@ func (d *Disk) Open(ctx context.Context, id ID, octets int64) (io.ReadCloser, in
 		return nil, 0, err
 	}
 	if id.Bundled() {
-		l, err := d.readBundled(id, min(octets, MaxLoad-1))
+		l, err := d.readBundled(id, octets)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -151,7 +151,8 @@ func (d *Disk) Remove(ctx context.Context, id ID) error {
 	return nil
 }
 
-// Release removes the file of a body that is alone, and punches a hole into a bundle.
+// Release removes the file of a body that is alone, and punches a hole into a bundle: first where its last octet is, for a
+// hole comes into being from its beginning on while others read.
 func (d *Disk) Release(ctx context.Context, id ID, octets int64) error {
 	if !id.Bundled() {
 		return d.Remove(ctx, id)
@@ -159,10 +160,14 @@ func (d *Disk) Release(ctx context.Context, id ID, octets int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if octets == 0 {
-		return nil
+	if octets < 1 || octets >= MaxLoad {
+		return fmt.Errorf("body: giving back the room of %s: %w", id, ErrSize)
 	}
-	if err := d.fs.Punch(id.path(), id.at(), octets); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := d.fs.Punch(id.path(), id.at()+octets-1, 1)
+	if err == nil {
+		err = d.fs.Punch(id.path(), id.at(), octets)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("body: giving back the room of %s: %w", id, err)
 	}
 	return nil

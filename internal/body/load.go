@@ -58,12 +58,16 @@ func (d *Disk) Load(ctx context.Context, id ID, octets int64) (*Loaded, error) {
 
 // readBundled reads a body from its bundle, or the part of it that is there.
 func (d *Disk) readBundled(id ID, octets int64) (*Loaded, error) {
+	if octets < 0 || octets >= MaxLoad {
+		return nil, fmt.Errorf("body: reading %s: %w", id, ErrSize)
+	}
 	l, err := d.read(id, octets)
 	if err != nil {
 		return nil, err
 	}
-	// Every body ends with CRLF; where Release came in between there are NULs.
-	if n := l.Size(); n == octets && n > 0 && l.block[n-1] != '\n' {
+	// Every body in a bundle ends with CRLF, and Release begins at the end: whoever sees another octet there than NUL has
+	// read what is before it in time.
+	if n := l.Size(); n == octets && n > 0 && l.block[n-1] == 0 {
 		_ = l.Close()
 		return nil, fmt.Errorf("body: reading %s: its room was given back: %w", id, fs.ErrNotExist)
 	}

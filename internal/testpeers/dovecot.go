@@ -4,13 +4,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/postamt/postamt/pop3/pop3test"
 )
@@ -163,25 +161,10 @@ func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot 
 	// It opens its ports one after the other.
 	for _, addr := range []string{d.POP3, d.POP3S, d.IMAP, d.IMAPS} {
 		if addr != "" {
-			waitForPort(t, addr)
+			waitFor(t, addr)
 		}
 	}
 	return d
-}
-
-func waitForPort(t testing.TB, addr string) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for range 3000 {
-		conn, err := net.DialTimeout("tcp", addr, time.Second)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
-		<-tick.C
-	}
-	t.Fatalf("Dovecot does not listen on %s", addr)
 }
 
 // fill makes a user's Maildir, and the list that keeps its order.

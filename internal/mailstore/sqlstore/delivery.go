@@ -107,7 +107,7 @@ func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mail
 	return receipts, nil
 }
 
-// discard removes a body that no row refers to. Where that fails the next sweep of orphans does it.
+// discard removes a body that no row refers to. What cannot be removed goes with a sweep of orphans, or with its bundle.
 func (s *Store) discard(id body.ID, octets int64) {
 	_ = s.bodies.Release(context.Background(), id, octets)
 }

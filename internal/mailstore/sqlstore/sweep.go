@@ -232,23 +232,29 @@ func fileIsUsed(ctx context.Context, tx catalog.Tx, id body.ID) (bool, error) {
 	return n > 0, err
 }
 
-// bury removes the bodies, after the commit that made them unused. Those that a crash or fault leaves are orphans.
+// bury removes the bodies, after the commit that made them unused. Those that a crash or fault leaves are orphans, or stay
+// in their bundle until it is one; so it goes through all of them, whatever happens. The file of a bundle goes only when it
+// is so old that no delivery in progress can have another body in it: such a one has no row yet.
 func (s *Store) bury(ctx context.Context, r *reaper, res *mailstore.SweepResult) error {
+	ctx = context.WithoutCancel(ctx)
 	res.Messages += r.messages
+	old := s.opt.Now().Add(-s.opt.OrphanAge)
+	var errs []error
 	for _, b := range r.bodies {
 		var err error
-		if b.shares {
+		if b.id.Bundled() && (b.shares || !b.id.Time().Before(old)) {
 			err = s.bodies.Release(ctx, b.id, b.octets)
 		} else {
 			err = s.bodies.Remove(ctx, b.id)
 		}
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		res.Bodies++
 		res.Octets += b.octets
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // shrinkPack gives back the room of a pack after messages were swept: wholly when none of its messages is left, and

@@ -2,37 +2,15 @@ package storetest
 
 import (
 	"errors"
-	"io/fs"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/postamt/postamt/internal/body"
+	"github.com/postamt/postamt/internal/faultfs"
 	"github.com/postamt/postamt/internal/mailstore"
 )
-
-// A gate holds the syncs of files up until it is opened.
-type gate struct {
-	body.FS
-	open chan struct{}
-}
-
-func (g *gate) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error) {
-	f, err := g.FS.OpenFile(name, flag, perm)
-	return gatedFile{f, g}, err
-}
-
-type gatedFile struct {
-	body.File
-	gate *gate
-}
-
-func (f gatedFile) Sync() error {
-	<-f.gate.open
-	return f.File.Sync()
-}
 
 // Messages that come in while another one is being made durable may share a file. What happens to one of them, refusal,
 // deletion or removal of its maildrop, does not concern the others.
@@ -42,7 +20,7 @@ func testBundle(t *testing.T, f *fixture) {
 		if _, err := try(f.store(t), given, "zero\r\n", alice); err != nil {
 			t.Fatal(err)
 		}
-		g := &gate{f.cfg.Bodies, make(chan struct{})}
+		g := faultfs.NewGate(f.cfg.Bodies)
 		f.cfg.Bodies = g
 		s := f.store(t)
 		var wg sync.WaitGroup
@@ -65,7 +43,7 @@ func testBundle(t *testing.T, f *fixture) {
 			})
 			synctest.Wait()
 		}
-		close(g.open)
+		close(g.Open)
 		wg.Wait()
 
 		if files := bodyFiles(t, f.bodies); len(files) != 3 {
