@@ -42,7 +42,9 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 	tried, begun := 0, 0 // of items
 	defer func() {
 		for _, it := range items[tried:max(tried, begun)] {
-			r.unbegin(it)
+			if r.unbegin(it); it.entry != nil {
+				it.entry.tried = it.tried // it has not had its turn
+			}
 		}
 	}()
 	for _, it := range items {
@@ -99,7 +101,7 @@ func (r *run) beginTogether(items []*item) (n int) {
 	}
 	octets := int64(0)
 	for _, it := range items[:min(together, len(items))] {
-		fresh := it.entry != nil && it.entry.attempts == 0
+		fresh := it.entry != nil && it.lastFailed() == 0
 		if octets += it.Size; n > 0 && (!fresh || octets > maxTogetherOctets) {
 			break
 		}
@@ -115,7 +117,7 @@ func (r *run) beginTogether(items []*item) (n int) {
 // begin notes the attempt ahead, so that a message that kills the whole process is counted, too.
 func (r *run) begin(it *item) {
 	if e := it.entry; e != nil {
-		it.begun, it.again = e, e.phase == phaseDelivering
+		it.begun, it.again, it.tried = e, e.phase == phaseDelivering, e.tried
 		e.phase, e.tried = phaseDelivering, r.p.now.Unix()
 		e.attempts++
 		r.p.memory.touch(e)
@@ -128,10 +130,11 @@ func (r *run) beginLate(it *item) {
 	it.late = !it.again
 }
 
-// unbegin takes the attempt back: that it failed is our own doing, or the sink's.
+// unbegin takes the attempt back: that it failed is our own doing, or the sink's. What was set aside is tried at the next
+// run, too, then, and not in a day.
 func (r *run) unbegin(it *item) {
 	if e := it.begun; e != nil && !e.isSettled() && e.attempts > 0 {
-		e.attempts--
+		e.attempts = min(e.attempts, r.rules.MaxAttempts) - 1
 		r.p.memory.touch(e)
 	}
 	it.begun = nil

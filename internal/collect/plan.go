@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +19,7 @@ type item struct {
 	// unsure: its UID does not tell whether it is known; the header must be compared.
 	unsure bool
 	begun  *entry // that the attempt was noted in
+	tried  int64  // what its entry.tried was before
 	again  bool   // it was tried before, and the try did not come to its end
 	late   bool   // the journal does not know yet that it is being tried
 	// found is what a scanner has just found.
@@ -235,7 +237,7 @@ func (p *planner) cap() {
 }
 
 // inOrder returns what is to be fetched: what never failed first, so that a message that breaks the session cannot keep
-// the others from coming.
+// the others from coming; then what failed, in turns, so that a few that always fail cannot keep each other from it.
 func (p *planner) inOrder() []*item {
 	var fetch []*item
 	for _, it := range p.items {
@@ -243,17 +245,24 @@ func (p *planner) inOrder() []*item {
 			fetch = append(fetch, it)
 		}
 	}
-	slices.SortStableFunc(fetch, func(a, b *item) int { return a.failures() - b.failures() })
+	slices.SortStableFunc(fetch, func(a, b *item) int {
+		return cmp.Or(cmp.Compare(a.lastFailed(), b.lastFailed()), cmp.Compare(a.failures(), b.failures()))
+	})
 	return fetch
 }
 
-func (it *item) failures() int {
-	switch e := it.entry; {
-	case e == nil:
-		return 0
-	case e.failure != "" && it.Size > maxWaste:
-		return e.attempts + 1 // it may end the session, whosever fault it was
-	default:
-		return e.attempts
+// lastFailed returns when the message was tried last, 0 if it never failed, whosever fault it was.
+func (it *item) lastFailed() int64 {
+	if e := it.entry; e != nil && (e.attempts > 0 || e.failure != "") {
+		return e.tried
 	}
+	return 0
+}
+
+// failures returns how many attempts count against the message.
+func (it *item) failures() int {
+	if it.entry == nil {
+		return 0
+	}
+	return it.entry.attempts
 }
