@@ -222,8 +222,8 @@ func lost(err, session error) error {
 func (r *run) knows(it *item, id identity) bool {
 	m := r.p.memory
 	e := it.entry
-	if e != nil && e.digest != "" && e.digest != id.digest && !e.is(id, it.UID, it.Size) && len(e.sinks) > 0 {
-		// The UID was given to another message before all sinks had the first one.
+	if e != nil && e.digest != "" && e.digest != id.digest && !e.is(id, it.UID, it.Size) && (len(e.sinks) > 0 || e.found != nil) {
+		// The UID was given to another message before all sinks had the first one, or while what was found in it held.
 		e = nil
 	}
 	if it.unsure || e == nil {

@@ -3,6 +3,7 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -203,6 +204,39 @@ func TestScannerIsAskedAgainWhileNoSinkHasTheMessage(t *testing.T) {
 	b.run()
 	if rep := b.run(); rep.Quarantined != 1 || len(b.sink.bodies) != 0 {
 		t.Errorf("%+v", rep)
+	}
+}
+
+// What was found in a message is not held to be about another one that got its UID: that is looked at itself, and delivered
+// also if the first one was, right before a crash.
+func TestWhatWasFoundIsNotOfAnotherMessage(t *testing.T) {
+	t.Parallel()
+	for _, crash := range []bool{false, true} {
+		t.Run(fmt.Sprintf("crash=%v", crash), func(t *testing.T) {
+			t.Parallel()
+			first, second := message(1), message(2)
+			second.uid = first.uid
+			second.size, first.size = 100, 100
+			b := newBench(t, []letter{first})
+			b.account.Rules = collect.Rules{Delete: true, Scan: &fickle{[]collect.Finding{{Fields: "X-Bad: no\r\n"}, {Fields: "X-Bad: yes\r\n"}}}}
+			want := []letter{{body: "X-Bad: yes\r\n" + second.body}}
+			if crash {
+				want = append(want, letter{body: "X-Bad: no\r\n" + first.body})
+				b.sink.committed = func() { panic("power failure") }
+			} else {
+				b.sink.commit = func(collect.Letter) error { return &collect.TemporaryError{Err: errors.New("full")} }
+			}
+			func() {
+				defer func() { _ = recover() }()
+				b.run()
+			}()
+			b.sink.commit, b.sink.committed = nil, nil
+			b.box.letters = []letter{second}
+			if rep := b.run(); rep.Fetched != 1 || rep.Deleted != 1 {
+				t.Errorf("%+v", rep)
+			}
+			b.wantBodies(want)
+		})
 	}
 }
 
