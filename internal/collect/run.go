@@ -162,7 +162,7 @@ func (r *run) run(ctx context.Context) (err error) {
 
 	failure, lost := r.fetchAll(ctx)
 	if err := r.save(ctx, change{}); err != nil {
-		return errors.Join(failure, err)
+		return both(failure, err)
 	}
 	r.report.Renumbered = r.p.renumbered
 	if lost {
@@ -170,10 +170,24 @@ func (r *run) run(ctx context.Context) (err error) {
 	}
 	if info.Expires && info.ExpireDays == 0 && r.exposed {
 		// The server removes at QUIT what was read. Some of that is nowhere else: leave without QUIT.
-		return errors.Join(failure, &TemporaryError{errors.New("the server deletes what was read (EXPIRE 0), and some of it is in no destination yet: " +
+		return both(failure, &TemporaryError{errors.New("the server deletes what was read (EXPIRE 0), and some of it is in no destination yet: " +
 			"the session was dropped so that nothing is deleted")})
 	}
-	return errors.Join(failure, r.deleteAll(ctx))
+	return both(failure, r.deleteAll(ctx))
+}
+
+// both tells what went wrong first and what did then. What it asks for is what the first asks for, unless only the second
+// asks for a person.
+func both(first, then error) error {
+	switch {
+	case first == nil:
+		return then
+	case then == nil:
+		return first
+	case Classify(then) == Permanent && Classify(first) != Permanent:
+		return fmt.Errorf("%v; %w", first, then)
+	}
+	return fmt.Errorf("%w; %v", first, then)
 }
 
 // warnOfExpiry tells when the server removes mail earlier than the rules think (RFC 2449 §6.7).

@@ -386,6 +386,33 @@ func TestNoQuitWhileTheServerWouldDeleteWhatNobodyHas(t *testing.T) {
 	}
 }
 
+// That the session was dropped, or that something could not be deleted, does not hide that a destination needs a person.
+func TestWhatElseFailsHidesNoPersonsWork(t *testing.T) {
+	t.Parallel()
+	wrong, passing := &collect.PermanentError{Err: errors.New("wrong password")}, errors.New("connection reset")
+	for _, test := range []struct {
+		name         string
+		sink, finish error
+		expires      bool
+	}{
+		{"EXPIRE 0", wrong, nil, true},
+		{"a lost session", wrong, &collect.TemporaryError{Err: passing}, false},
+		{"nothing may be deleted", &collect.TemporaryError{Err: errors.New("full")}, wrong, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, messages(3))
+			b.box.info = collect.SessionInfo{Expires: test.expires}
+			b.box.finish = func() error { return test.finish }
+			b.sink.commit = func(collect.Letter) error { return test.sink }
+			_, err := b.tryRun()
+			if collect.Classify(err) != collect.Permanent || !strings.Contains(err.Error(), "wrong password") || !strings.Contains(err.Error(), "; ") {
+				t.Errorf("%v: %v", collect.Classify(err), err)
+			}
+		})
+	}
+}
+
 // What was read and is left there, by a filter that had to see the message itself or by a scanner, must not be deleted
 // either.
 func TestNoQuitWhileTheServerWouldDeleteWhatIsLeft(t *testing.T) {
