@@ -201,9 +201,14 @@ func (r *run) fetch(ctx context.Context, it *item, buf []byte) (err error) {
 	if letter.Sender == "" {
 		letter.Sender = id.sender
 	}
-	if r.rules.Scan != nil {
+	switch f := it.entry.found; {
+	case f != nil && (f.Verdict != Quarantine || len(r.rules.Quarantine) > 0 || r.rules.Scan == nil):
+		// Some sink may have it because of that: it holds, whether there still is a scanner or not.
+		return r.deliverFound(ctx, it, f, letter, slices.Concat([]byte(f.Fields), start), m, buf)
+	case r.rules.Scan != nil && (f != nil || len(it.entry.sinks) == 0):
 		return r.scan(ctx, it, letter, start, m, buf)
 	}
+	// Nobody scans, or nobody did when the first sinks got it: the others get the same.
 	return r.deliver(ctx, it, r.account.Sinks, letter, start, m, buf)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 )
 
 // A Scanner looks at whole messages before they go anywhere: for viruses, for spam. It may be used concurrently.
@@ -54,10 +53,6 @@ func (r *run) ready(ctx context.Context) error {
 
 // scan keeps a message on disk until the scanner has looked at it, then does what it says. rest is what comes behind start.
 func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, rest io.Reader, buf []byte) error {
-	if f := it.entry.found; f != nil && (f.Verdict != Quarantine || len(r.rules.Quarantine) > 0) {
-		// Some sink may have it because of that: it holds.
-		return r.deliverFound(ctx, it, f, letter, slices.Concat([]byte(f.Fields), start), rest, buf)
-	}
 	file, size, err := r.spool(start, rest, buf)
 	var disk *spoolError
 	switch {
@@ -123,7 +118,7 @@ func (r *run) deliverFound(ctx context.Context, it *item, f *Finding, letter Let
 		return r.deliver(ctx, it, r.account.Sinks, letter, start, rest, buf)
 	}
 	if len(r.rules.Quarantine) == 0 {
-		return &MessageError{it.Num, errors.New("there is no quarantine to put the message into")}
+		return &MessageError{it.Num, errors.New("a scanner wants the message in quarantine, and there is none: name one, at least until the message is there")}
 	}
 	err := r.deliver(ctx, it, r.rules.Quarantine, letter, start, rest, buf)
 	if err == nil {

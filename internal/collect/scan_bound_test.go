@@ -207,6 +207,51 @@ func TestScannerIsAskedAgainWhileNoSinkHasTheMessage(t *testing.T) {
 	}
 }
 
+// A scanner is not asked about a message that some destination got while there was none: the others get it, too.
+func TestScannerThatIsAddedLater(t *testing.T) {
+	t.Parallel()
+	all := messages(1)
+	b := newBench(t, slices.Clone(all))
+	second, cell := &shelf{name: "second"}, &shelf{name: "cell"}
+	b.account.Sinks = append(b.account.Sinks, second)
+	b.account.Rules.Delete = true
+	second.commit = func(collect.Letter) error { return &collect.TemporaryError{Err: errors.New("full")} }
+	b.run()
+	second.commit = nil
+	b.account.Rules.Scan, b.account.Rules.Quarantine = &fickle{[]collect.Finding{{Verdict: collect.Quarantine, Why: "bad"}}}, []collect.Sink{cell}
+	if rep := b.run(); rep.Fetched != 1 || rep.Deleted != 1 || rep.Quarantined != 0 {
+		t.Errorf("%+v", rep)
+	}
+	b.wantBodies(all)
+	wantBodies(t, second, all)
+	wantBodies(t, cell, nil)
+}
+
+// What a scanner wanted in quarantine goes nowhere else when nobody scans any more.
+func TestScannerThatIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	all := messages(1)
+	b := newBench(t, slices.Clone(all))
+	cell := &shelf{name: "cell"}
+	b.account.Rules = collect.Rules{
+		Delete: true, Quarantine: []collect.Sink{cell},
+		Scan: &fickle{[]collect.Finding{{Verdict: collect.Quarantine, Fields: "X-Bad: yes\r\n", Why: "bad"}}},
+	}
+	cell.commit = func(collect.Letter) error { return &collect.TemporaryError{Err: errors.New("full")} }
+	b.run()
+	cell.commit = nil
+	b.account.Rules.Scan, b.account.Rules.Quarantine = nil, nil
+	if rep := b.run(); rep.Fetched != 0 || rep.Failed != 1 {
+		t.Errorf("without a quarantine: %+v", rep)
+	}
+	b.account.Rules.Quarantine = []collect.Sink{cell}
+	if rep := b.run(); rep.Quarantined != 1 || rep.Deleted != 1 {
+		t.Errorf("with a quarantine again: %+v", rep)
+	}
+	b.wantBodies(nil)
+	wantBodies(t, cell, []letter{{body: "X-Bad: yes\r\n" + all[0].body}})
+}
+
 // What was found in a message is not held to be about another one that got its UID: that is looked at itself, and delivered
 // also if the first one was, right before a crash.
 func TestWhatWasFoundIsNotOfAnotherMessage(t *testing.T) {
