@@ -83,6 +83,9 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 			return r.closed, false
 		}
 		if r.failing >= maxFailing {
+			for _, it := range r.stalled {
+				r.unbegin(it) // several in a row are the scanner's fault
+			}
 			return &TemporaryError{fmt.Errorf("gave up after %d messages in a row: %w", r.failing, of.Err)}, false
 		}
 	}
@@ -153,14 +156,18 @@ func (r *run) fail(it *item, err error) {
 		it.entry.failure = shorten(err.Error())
 		r.p.memory.touch(it.entry)
 		e.Key = it.entry.key
-		if it.entry.attempts == r.rules.MaxAttempts {
-			r.report.SetAside = append(r.report.SetAside, Poison{
-				UID: it.UID, Size: it.Size, Attempts: it.entry.attempts,
-				Error: it.entry.failure, Next: r.p.nextTry(it.entry),
-			})
-		}
+		r.failed = append(r.failed, it)
 	}
 	r.tell(e)
+}
+
+// countSetAside reports what has failed for the last time for now.
+func (r *run) countSetAside() {
+	for _, it := range r.failed {
+		if e := it.entry; !e.isSettled() && e.attempts == r.rules.MaxAttempts {
+			r.report.SetAside = append(r.report.SetAside, Poison{UID: it.UID, Size: it.Size, Attempts: e.attempts, Error: e.failure, Next: r.p.nextTry(e)})
+		}
+	}
 }
 
 // fetch fetches one message. A *MessageError is about the message alone; any other error ends the session.
@@ -369,7 +376,7 @@ func (r *run) deliver(ctx context.Context, it *item, sinks []Sink, letter Letter
 		r.closed = f.closed()
 		return &MessageError{it.Num, refusal}
 	}
-	r.failing = 0
+	r.failing, r.stalled = 0, nil
 	r.p.settle(e, outcomeDelivered)
 	r.report.Fetched++
 	r.report.Octets += f.octets

@@ -91,6 +91,8 @@ type run struct {
 	untold      int64
 	forget      []string // entries that turned out to be others
 	failing     int      // messages in a row that were refused here for the time being
+	failed      []*item  // that did, for whatever reason
+	stalled     []*item  // among those in a row: the scanner was there, and gave no answer
 	scanning    bool     // the scanner was there a moment ago, as far as can be told
 	closed      error    // what a sink or a scanner says that takes nothing until a person does something
 	exposed     bool     // something was retrieved that must stay at the source, or that no sink may have yet
@@ -161,6 +163,7 @@ func (r *run) run(ctx context.Context) (err error) {
 	r.tell(Event{Kind: EventOpened})
 
 	failure, lost := r.fetchAll(ctx)
+	r.countSetAside()
 	if err := r.save(ctx, change{}); err != nil {
 		return both(failure, err)
 	}

@@ -18,7 +18,8 @@ type Scanner interface {
 
 // A ReadyScanner is a Scanner that can tell whether it is there. Ready is asked before a message is downloaded, unless Scan
 // has just looked at the one before. An error: nobody is there; nothing is downloaded, and the run ends with it, as something
-// that may pass unless it is a *PermanentError. Else a Scan that fails right afterwards counts against the message, also with a *TemporaryError.
+// that may pass unless it is a *PermanentError. Else a Scan that fails right afterwards counts against the message, also with
+// a *TemporaryError, but not when a run ends early because it failed on several in a row.
 type ReadyScanner interface {
 	Ready(ctx context.Context) error
 }
@@ -68,6 +69,9 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 	stop := keepAlive(ctx, r.p.session)
 	found, err := r.rules.Scan.Scan(ctx, letter, io.NewSectionReader(file, 0, size))
 	stop()
+	if err == nil {
+		r.stalled = nil
+	}
 	if _, ok := r.rules.Scan.(ReadyScanner); ok && err == nil {
 		r.scanning = true
 	}
@@ -93,7 +97,8 @@ func (r *run) scan(ctx context.Context, it *item, letter Letter, start []byte, r
 	return r.deliverFound(ctx, it, &found, letter, []byte(found.Fields), io.NewSectionReader(file, 0, size), buf)
 }
 
-// scanFailed takes the attempt back, unless the scanner was there and failed on this very message.
+// scanFailed takes the attempt back, unless the scanner was there and failed on this very message, and not on the next ones,
+// too.
 func (r *run) scanFailed(ctx context.Context, it *item, err error) {
 	there := r.scanning
 	r.scanning = false // it will be asked
@@ -109,7 +114,9 @@ func (r *run) scanFailed(ctx context.Context, it *item, err error) {
 	r.failing++
 	if !there || ctx.Err() != nil {
 		r.unbegin(it)
+		return
 	}
+	r.stalled = append(r.stalled, it)
 }
 
 // deliverFound delivers a message to where a scanner wants it.

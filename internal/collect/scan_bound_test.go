@@ -113,6 +113,23 @@ func TestScannerThatFailsOnEverything(t *testing.T) {
 	}
 }
 
+// Nor are messages set aside for it: once it can tell again, they come.
+func TestScannerThatFailedOnEverythingForAWhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, scanned("stall", "stall", "stall"))
+	scanner := &guard{stall: true}
+	b.account.Rules = collect.Rules{Scan: scanner}
+	for n := range 7 { // more often than MaxAttempts
+		if rep, err := b.tryRun(); collect.Classify(err) != collect.Temporary || rep.Failed != 3 || len(rep.SetAside) > 0 {
+			t.Fatalf("run %d: %v, %+v", n, err, rep)
+		}
+	}
+	scanner.stall = false
+	if rep := b.run(); rep.Fetched != 3 {
+		t.Errorf("%+v", rep)
+	}
+}
+
 // While a scanner takes its time, the server hears of us.
 func TestSessionIsKeptAliveWhileAMessageIsLookedAt(t *testing.T) {
 	t.Parallel()
