@@ -23,7 +23,7 @@ func (o *Options) Adopt(ctx context.Context, account string, all []Adopted, leav
 		return 0, err
 	}
 	defer unlock()
-	entries, _, err := o.Journal.load(ctx, account)
+	entries, _, _, err := o.Journal.load(ctx, account)
 	if err != nil {
 		return 0, err
 	}

@@ -55,7 +55,7 @@ func (p *planner) askScanner(ctx context.Context) error {
 
 // open reads the memory of an account and opens its source.
 func open(ctx context.Context, a Account, o Options) (*planner, error) {
-	entries, begun, err := o.Journal.load(ctx, a.Name)
+	entries, begun, ran, err := o.Journal.load(ctx, a.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -63,5 +63,5 @@ func open(ctx context.Context, a Account, o Options) (*planner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &planner{rules: a.Rules.withDefaults(), now: o.now(), begun: begun, session: session, memory: newMemory(a.Name, entries)}, nil
+	return &planner{rules: a.Rules.withDefaults(), now: o.now(), begun: begun, ran: ran, session: session, memory: newMemory(a.Name, entries)}, nil
 }

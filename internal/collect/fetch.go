@@ -51,6 +51,9 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 		if ctx.Err() != nil {
 			return context.Cause(ctx), true
 		}
+		if r.p.endsSession(it) && r.deletes() {
+			return &TemporaryError{fmt.Errorf("message %s waits for the next run, so that others are deleted at the source in this one: %s", it.UID, it.entry.failure)}, false
+		}
 		if err := r.ready(ctx); err != nil {
 			return err, ctx.Err() != nil
 		}
@@ -90,6 +93,11 @@ func (r *run) fetchAll(ctx context.Context) (failure error, lost bool) { // the 
 		}
 	}
 	return nil, false
+}
+
+// deletes reports whether something is to be deleted at the source now, which takes a session that comes to its end.
+func (r *run) deletes() bool {
+	return slices.ContainsFunc(r.p.items, func(it *item) bool { return it.entry != nil && it.entry.isSettled() && r.p.wantsDelete(it) })
 }
 
 // beginTogether begins the first of items, and returns how many. They are more than one only if all sinks know what they

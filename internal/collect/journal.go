@@ -121,11 +121,12 @@ func NewJournal(ctx context.Context, db *catalog.DB) (*Journal, error) {
 	return &Journal{db: db, running: map[string]struct{}{}}, nil
 }
 
-// load reads what is known of an account. begun is when its first listing was taken in, 0 for never.
-func (j *Journal) load(ctx context.Context, account string) (entries []*entry, begun int64, err error) {
+// load reads what is known of an account. begun is when its first listing was taken in, ran when the last run began that
+// came to its end, each 0 for never.
+func (j *Journal) load(ctx context.Context, account string) (entries []*entry, begun, ran int64, err error) {
 	err = j.db.Read(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		entries, begun = nil, 0
-		err := tx.QueryRow(ctx, "SELECT begun FROM collect_accounts WHERE name = ?", account).Scan(&begun)
+		entries, begun, ran = nil, 0, 0
+		err := tx.QueryRow(ctx, "SELECT begun, ran FROM collect_accounts WHERE name = ?", account).Scan(&begun, &ran)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -136,9 +137,9 @@ func (j *Journal) load(ctx context.Context, account string) (entries []*entry, b
 		return readDeliveries(ctx, tx, account, open)
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("read the journal of %s: %w", account, err)
+		return nil, 0, 0, fmt.Errorf("read the journal of %s: %w", account, err)
 	}
-	return entries, begun, nil
+	return entries, begun, ran, nil
 }
 
 func readEntries(ctx context.Context, tx catalog.Tx, account string, open map[string]*entry) (entries []*entry, err error) {

@@ -41,6 +41,7 @@ type planner struct {
 	rules      Rules
 	now        time.Time
 	begun      int64
+	ran        int64 // when the run before began
 	session    Session
 	memory     *memory
 	items      []*item
@@ -237,7 +238,8 @@ func (p *planner) cap() {
 }
 
 // inOrder returns what is to be fetched: what never failed first, so that a message that breaks the session cannot keep
-// the others from coming; then what failed, in turns, so that a few that always fail cannot keep each other from it.
+// the others from coming; then what failed, in turns, so that a few that always fail cannot keep each other from it; at
+// last what ended the session in the run before, if it did.
 func (p *planner) inOrder() []*item {
 	var fetch []*item
 	for _, it := range p.items {
@@ -246,9 +248,20 @@ func (p *planner) inOrder() []*item {
 		}
 	}
 	slices.SortStableFunc(fetch, func(a, b *item) int {
+		switch last := p.endsSession(a); {
+		case last != p.endsSession(b) && last:
+			return 1
+		case last != p.endsSession(b):
+			return -1
+		}
 		return cmp.Or(cmp.Compare(a.lastFailed(), b.lastFailed()), cmp.Compare(a.failures(), b.failures()))
 	})
 	return fetch
+}
+
+// endsSession reports whether a message failed in the run before, and is so large that the session ends when it does.
+func (p *planner) endsSession(it *item) bool {
+	return it.entry != nil && it.entry.failure != "" && it.Size > maxWaste && it.entry.tried >= p.ran
 }
 
 // lastFailed returns when the message was tried last, 0 if it never failed, whosever fault it was.
