@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 )
 
 // Find says what is wrong with a program that is to be started in the folder dir: a name that is looked for in PATH, or a
@@ -28,4 +30,12 @@ func Find(program, dir string) error {
 		return fmt.Errorf("there is no program %s: install it, or mend its path", program)
 	}
 	return fmt.Errorf("the program %s cannot be run: %w", program, err)
+}
+
+// MayPass reports whether what Find said may pass without anybody mending it, as when the disk that the program is on gives
+// no answer.
+func MayPass(err error) bool {
+	lasting := []syscall.Errno{syscall.EISDIR, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENOENT, syscall.EACCES, syscall.EPERM}
+	var errno syscall.Errno
+	return errors.As(err, &errno) && !slices.Contains(lasting, errno)
 }

@@ -1,8 +1,12 @@
 package argv_test
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/postamt/postamt/internal/argv"
@@ -33,9 +37,28 @@ func TestFind(t *testing.T) {
 		got := ""
 		if err := argv.Find(program, dir); err != nil {
 			got = err.Error()
+			if argv.MayPass(err) {
+				t.Errorf("%s: it should need a person", program)
+			}
 		}
 		if got != want {
 			t.Errorf("%s: %q, want %q", program, got, want)
 		}
+	}
+}
+
+func TestMayPass(t *testing.T) {
+	t.Parallel()
+	for errno, want := range map[syscall.Errno]bool{
+		syscall.EIO: true, syscall.ESTALE: true, syscall.ETIMEDOUT: true, syscall.EMFILE: true,
+		syscall.ENOTDIR: false, syscall.ELOOP: false, syscall.ENAMETOOLONG: false,
+	} {
+		err := fmt.Errorf("the program x cannot be run: %w", &exec.Error{Name: "x", Err: &fs.PathError{Op: "stat", Path: "x", Err: errno}})
+		if got := argv.MayPass(err); got != want {
+			t.Errorf("%v: %v, want %v", errno, got, want)
+		}
+	}
+	if argv.MayPass(&exec.Error{Name: "x", Err: exec.ErrDot}) || argv.MayPass(nil) {
+		t.Error("a program in the current folder, or nothing wrong: it may pass")
 	}
 }

@@ -49,9 +49,13 @@ func headerFilter(program []string) func(context.Context, []byte) (collect.Verdi
 // filterReady tells before each run whether the filter can be asked.
 func filterReady(program []string) func(context.Context) error {
 	return func(context.Context) error {
-		if err := argv.Find(program[0], ""); err != nil {
+		switch err := argv.Find(program[0], ""); {
+		case err == nil:
+			return nil
+		case argv.MayPass(err):
+			return &collect.TemporaryError{Err: fmt.Errorf("filter: %w", err)}
+		default:
 			return &collect.PermanentError{Err: fmt.Errorf("filter: %w", err)}
 		}
-		return nil
 	}
 }

@@ -90,12 +90,17 @@ func (p *Pipe) Safe() bool { return false }
 // Close does nothing.
 func (p *Pipe) Close() error { return nil }
 
-// Ready returns a *collect.PermanentError if the program is not there or may not be run.
+// Ready returns a *collect.PermanentError if the program is not there or may not be run, and a *collect.TemporaryError if
+// the disk that it is on does not tell.
 func (p *Pipe) Ready(context.Context) error {
-	if err := argv.Find(p.argv[0], p.opt.Dir); err != nil {
+	switch err := argv.Find(p.argv[0], p.opt.Dir); {
+	case err == nil:
+		return nil
+	case argv.MayPass(err):
+		return temporary(fmt.Errorf("%s: %w", p.Name(), err))
+	default:
 		return &collect.PermanentError{Err: fmt.Errorf("%s: %w", p.Name(), err)}
 	}
-	return nil
 }
 
 // Begin starts a delivery into a file without a name.
@@ -189,7 +194,7 @@ func (p *Pipe) run(ctx context.Context, message *os.File, letter collect.Letter)
 
 // notStarted says why the program could not be started, and what to do if somebody must do something.
 func (p *Pipe) notStarted(err error) error {
-	if missing := argv.Find(p.argv[0], p.opt.Dir); missing != nil {
+	if missing := argv.Find(p.argv[0], p.opt.Dir); missing != nil && !argv.MayPass(missing) {
 		return &collect.PermanentError{Err: missing}
 	}
 	var errno syscall.Errno
