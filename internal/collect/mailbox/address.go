@@ -48,6 +48,9 @@ func Parse(p Protocol, text, user string, cleartext bool) (Address, error) {
 	if err != nil {
 		return Address{}, fmt.Errorf("%s address is not a URL: write %ss://user@host", name, p)
 	}
+	if u.Opaque != "" { // a password may stand anywhere in it
+		return Address{}, fmt.Errorf("%s address has no // behind its first colon: write %ss://user@host", name, p)
+	}
 	a := Address{
 		Host: strings.ToLower(u.Hostname()), TLS: u.Scheme == string(p)+"s",
 		User: user, Folder: strings.TrimPrefix(u.Path, "/"),

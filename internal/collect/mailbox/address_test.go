@@ -33,6 +33,8 @@ func TestParse(t *testing.T) {
 		{"imap", "imaps://alice:pw@h:x", "", false, mailbox.Address{}, `IMAP address is not a URL: write imaps://user@host`},
 		{"pop3", "imap://alice@h", "", false, mailbox.Address{}, `POP3 address "imap://alice@h" begins with neither pop3s:// nor pop3://`},
 		{"imap", "imap4://alice:pw@h", "", false, mailbox.Address{}, `IMAP address "imap4://alice:xxxxx@h" begins with neither imaps:// nor imap://`},
+		{"pop3", "pop3s:alice:geheim@h", "", false, mailbox.Address{}, `POP3 address has no // behind its first colon: write pop3s://user@host`},
+		{"imap", "alice:geheim@h", "", false, mailbox.Address{}, `IMAP address has no // behind its first colon: write imaps://user@host`},
 		{"pop3", "h", "", false, mailbox.Address{}, `POP3 address "h" begins with neither pop3s:// nor pop3://`},
 		{"imap", "imaps://alice@:993", "", false, mailbox.Address{}, `IMAP address "imaps://alice@:993" has no host`},
 		{"pop3", "pop3s://alice@h/inbox", "", false, mailbox.Address{}, `POP3 address "pop3s://alice@h/inbox" has something behind the host`},
