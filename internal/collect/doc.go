@@ -21,8 +21,8 @@
 // # Bounds
 //
 // Of a message 256 KiB of header and a buffer are in memory, of a mailbox its listing and what the journal knows of the
-// account: some 600 octets per message. A run reports at most 100 warnings. A message that fails costs Rules.MaxAttempts
-// downloads, then one in Rules.RetryAfter; while a sink or a scanner fails on everything, a run costs three.
+// account: some 600 octets per message. A run reports at most 100 warnings. A message that fails for good costs
+// Rules.MaxAttempts downloads, then one in Rules.RetryAfter; while a sink or a scanner fails on everything, a run costs three.
 //
 // # Reading
 //
