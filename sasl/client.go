@@ -32,7 +32,8 @@ type ClientOptions struct {
 }
 
 // NewClient returns the client's end of a mechanism, by its name without regard to case: one that SelectMechanism chose,
-// or any other of this package. The error wraps ErrMechanism. Credentials are looked at by the Client's Start.
+// or any other of this package. The error wraps ErrMechanism. Credentials are looked at by the Client's Start. It does not
+// know whether there is TLS: SelectMechanism is the guard against sending a password or a token without it.
 //
 // A Client that is also a [MutualClient] must have Verified the server before success counts, and a [*BearerClient] can
 // tell why its token was Refused. To act as somebody else, take NewPlainClient or NewScramClient.
