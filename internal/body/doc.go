@@ -13,10 +13,11 @@
 //
 // # Crashes
 //
-// A file is written under its final name and never renamed: a row of the catalog is what makes a body exist. So the order is
-// [Writer.Finish], which makes the body durable, and then the commit of the catalog. A crash before that leaves a file that
-// nothing refers to, or a body in a bundle; [Store.Walk] finds files and [Store.Remove] takes them away. A body of a bundle whose row was
-// refused is released: its room comes back, and its file goes with the others.
+// A file is written under its final name and never renamed: a row of the catalog is what makes a body exist. So the
+// order is [Writer.Finish], which makes the body durable, and then the commit of the catalog. A crash before that
+// leaves a file that nothing refers to, or a body without meaning in a bundle; [Store.Walk] finds files, and
+// [Store.Remove] takes them away. A body of a bundle whose row was refused is released: its room comes back, and its
+// file goes with the others.
 //
 // # Errors
 //
