@@ -158,8 +158,11 @@ func StartDovecot(t testing.TB, settings string, users ...DovecotUser) *Dovecot 
 			t.Logf("Dovecot said:\n%s\nand its log:\n%s", &said, log)
 		}
 	})
-	// It opens its ports one after the other.
-	for _, addr := range []string{d.POP3, d.POP3S, d.IMAP, d.IMAPS} {
+	ports := []string{d.POP3, d.IMAP} // it opens them one after the other
+	if !strings.Contains(settings, "ssl = no") {
+		ports = append(ports, d.POP3S, d.IMAPS)
+	}
+	for _, addr := range ports {
 		if addr != "" {
 			waitFor(t, addr)
 		}
