@@ -37,10 +37,8 @@ func parseFile(s string) (id ID, ok bool) {
 	return id, err == nil
 }
 
-// File returns the ID with place 0, which is the same for all bodies in one file.
-func (id ID) File() ID { return id.withPlace(0) }
-
-// Range returns the least and the greatest ID that a body in the same file can have.
+// Range returns the least and the greatest ID that a body in the same file can have. The least, with place 0, is what [Entry]
+// calls the file.
 func (id ID) Range() (first, last ID) { return id.withPlace(0), id.withPlace(1<<24 - 1) }
 
 // Bundled reports whether the body may share its file with others.

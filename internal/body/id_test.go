@@ -40,8 +40,8 @@ func TestIDInABundle(t *testing.T) {
 	first, last := file.Range()
 	for _, at := range []int{0, 1, 255, 256, 65536, maxBundled * MaxLoad} {
 		id := file.bundled(at)
-		if !id.Bundled() || id.at() != int64(at) || id.File() != file || id.path() != file.path() || !id.Time().Equal(file.Time()) {
-			t.Errorf("at %d: %v is bundled %v at %d of %v", at, id, id.Bundled(), id.at(), id.File())
+		if !id.Bundled() || id.at() != int64(at) || id.withPlace(0) != file || id.path() != file.path() || !id.Time().Equal(file.Time()) {
+			t.Errorf("at %d: %v is bundled %v at %d of %v", at, id, id.Bundled(), id.at(), id.withPlace(0))
 		}
 		if bytes.Compare(first[:], id[:]) > 0 || bytes.Compare(id[:], last[:]) > 0 {
 			t.Errorf("at %d: %v is not from %v to %v", at, id, first, last)

@@ -40,15 +40,13 @@ func (d *Disk) Load(ctx context.Context, id ID, octets int64) (*Loaded, error) {
 	if octets < 0 || octets >= MaxLoad {
 		return nil, ErrSize
 	}
+	var l *Loaded
+	var err error
 	if id.Bundled() {
-		l, err := d.readBundled(id, octets)
-		if err == nil && l.Size() != octets {
-			_ = l.Close()
-			return nil, fmt.Errorf("body: reading %s: %w", id, ErrSize)
-		}
-		return l, err
+		l, err = d.readBundled(id, octets)
+	} else {
+		l, err = d.read(id, octets+1) // one more would show that it is longer
 	}
-	l, err := d.read(id, octets+1) // one more would show that it is longer
 	if err == nil && l.Size() != octets {
 		_ = l.Close()
 		return nil, fmt.Errorf("body: reading %s: %w", id, ErrSize)
