@@ -248,10 +248,10 @@ func (p *planner) inOrder() []*item {
 		}
 	}
 	slices.SortStableFunc(fetch, func(a, b *item) int {
-		switch last := p.endsSession(a); {
-		case last != p.endsSession(b) && last:
-			return 1
-		case last != p.endsSession(b):
+		if last := p.endsSession(a); last != p.endsSession(b) {
+			if last {
+				return 1
+			}
 			return -1
 		}
 		return cmp.Or(cmp.Compare(a.lastFailed(), b.lastFailed()), cmp.Compare(a.failures(), b.failures()))
