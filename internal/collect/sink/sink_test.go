@@ -205,6 +205,7 @@ func TestLarge(t *testing.T) {
 // openPipe pipes to a shell script that makes a file of each message.
 func openPipe(opt sink.PipeOptions) func(string) (collect.Sink, error) {
 	return func(dir string) (collect.Sink, error) {
+		opt := opt // Sinks are opened in parallel.
 		opt.Dir = dir
 		return sink.NewPipe([]string{"sh", "-c", `f=$(mktemp part.XXXXXX) && cat > "$f" && mv "$f" "done.$f"`}, opt)
 	}
