@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"syscall"
 )
 
 // maxBundled is how many bodies a bundle may have. Below MaxLoad octets each, they fit the place of an ID, and keep down
@@ -60,8 +61,8 @@ func (d *Disk) storeSmall(octets []byte) (ID, error) {
 	return to.members[i].id, to.members[i].err
 }
 
-// errLeader is what the members get whose leader ended in a panic.
-var errLeader = errors.New("body: whoever stored the bundle was ended")
+// errEnded is what those get who waited for somebody whose work ended in a panic.
+var errEnded = errors.New("body: whoever made it durable was ended")
 
 // lead has a bundle stored when its turn comes. The others are let go whatever happens: a caller may survive a panic.
 func (d *Disk) lead(b *bundle) {
@@ -74,14 +75,15 @@ func (d *Disk) lead(b *bundle) {
 	}
 	d.bundles.mu.Unlock()
 	for i := range b.members {
-		b.members[i].err = errLeader
+		b.members[i].err = errEnded
 	}
 	defer close(b.done)
 	d.storeBundle(b)
 }
 
 // storeBundle stores the members in one file. Where that fails each is tried alone, so that one that finds no room does
-// not take the others with it.
+// not take the others with it. It does not go on where room is not what is missing: a disk that fails may take its time
+// to say so, and all wait.
 func (d *Disk) storeBundle(b *bundle) {
 	if len(b.members) > 1 {
 		if file, err := d.storeFile(b.members...); err == nil {
@@ -94,10 +96,21 @@ func (d *Disk) storeBundle(b *bundle) {
 			return
 		}
 	}
+	var failed error
 	for i := range b.members {
 		m := &b.members[i]
-		m.id, m.err = d.storeFile(*m)
+		if m.err = failed; failed == nil {
+			m.id, m.err = d.storeFile(*m)
+		}
+		if m.err != nil && !isFull(m.err) {
+			failed = m.err
+		}
 	}
+}
+
+// isFull reports whether a smaller file may find room.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 // storeFile writes a file and makes it durable, with its name. It leaves nothing behind if it fails.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -157,25 +158,32 @@ func TestBundleBounds(t *testing.T) {
 	})
 }
 
-// A tightFS has no room for a file of more than so many octets.
+// A tightFS has no room for a file of more than so many octets, and counts the files that were begun.
 type tightFS struct {
 	body.FS
-	room int
+	room  int
+	err   error
+	begun atomic.Int32
 }
 
 func (t *tightFS) OpenFile(name string, flag int, perm fs.FileMode) (body.File, error) {
 	f, err := t.FS.OpenFile(name, flag, perm)
-	return &tightFile{f, t.room}, err
+	if err != nil {
+		return nil, err
+	}
+	t.begun.Add(1)
+	return &tightFile{f, t.room, t.err}, nil
 }
 
 type tightFile struct {
 	body.File
 	room int
+	err  error
 }
 
 func (f *tightFile) Write(p []byte) (int, error) {
 	if len(p) > f.room {
-		return 0, syscall.ENOSPC
+		return 0, f.err
 	}
 	f.room -= len(p)
 	return f.File.Write(p)
@@ -184,16 +192,48 @@ func (f *tightFile) Write(p []byte) (int, error) {
 // One body that finds no room does not take with it those that it would have shared a file with.
 func TestBundleFails(t *testing.T) {
 	t.Parallel()
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		t.Run(full.Error(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				fsys, dir := dirFS(t)
+				list := finishTogether(t, &tightFS{FS: fsys, room: 100, err: full}, "first\r\n", "small\r\n",
+					strings.Repeat("x", 200)+"\r\n", "", "another\r\n")
+				if err := list[2].err; !errors.Is(err, full) {
+					t.Errorf("the large one: %v", err)
+				}
+				list = append(list[:2], list[3:]...)
+				wantAll(t, body.NewDisk(fsys, body.Options{}), list)
+				if n := len(files(t, dir)); n != len(list) {
+					t.Errorf("%d files are left of %d bodies", n, len(list))
+				}
+			})
+		})
+	}
+}
+
+// On a disk that fails, which may take half a minute each time, those in a bundle do not wait for each of the others.
+func TestBundleOnBadDisk(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fsys, dir := dirFS(t)
-		list := finishTogether(t, &tightFS{fsys, 100}, "first\r\n", "small\r\n", strings.Repeat("x", 200)+"\r\n", "", "another\r\n")
-		if err := list[2].err; !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("the large one: %v", err)
+		texts := []string{"alone\r\n"}
+		for i := range 64 {
+			texts = append(texts, fmt.Sprintf("%*d\r\n", 200, i))
 		}
-		list = append(list[:2], list[3:]...)
-		wantAll(t, body.NewDisk(fsys, body.Options{}), list)
-		if n := len(files(t, dir)); n != len(list) {
-			t.Errorf("%d files are left of %d bodies", n, len(list))
+		bad := &tightFS{FS: fsys, room: 100, err: syscall.EIO}
+		list := finishTogether(t, bad, texts...)
+		for i, f := range list[1:] {
+			if !errors.Is(f.err, syscall.EIO) {
+				t.Errorf("body %d: %v", i+1, f.err)
+			}
+		}
+		if n := bad.begun.Load(); n != 3 {
+			t.Errorf("%d files were begun, want that of the first, the bundle's, and one more", n)
+		}
+		wantAll(t, body.NewDisk(fsys, body.Options{}), list[:1])
+		if n := len(files(t, dir)); n != 1 {
+			t.Errorf("%d files are left, want that of the first", n)
 		}
 	})
 }
@@ -241,6 +281,56 @@ func TestRelease(t *testing.T) {
 	})
 }
 
+// Whoever reads a body while its room is given back, or that of the ones beside it, gets all of it or is told that it is gone.
+func TestReleaseWhileReading(t *testing.T) {
+	t.Parallel()
+	fsys, _ := dirFS(t)
+	var list []finished
+	synctest.Test(t, func(t *testing.T) {
+		texts := []string{"alone\r\n"}
+		for i := range 40 {
+			texts = append(texts, strings.Repeat(fmt.Sprintf("%d ", i), 1+500*i)+"\r\n")
+		}
+		list = finishTogether(t, fsys, texts...)
+	})
+	d := body.NewDisk(fsys, body.Options{})
+	var wg sync.WaitGroup
+	released := make(chan struct{})
+	for i, f := range list[1:] {
+		wg.Go(func() {
+			for last := false; !last; {
+				select {
+				case <-released:
+					last = true
+				default:
+				}
+				l, err := d.Load(context.Background(), f.id, int64(len(f.text)))
+				if errors.Is(err, fs.ErrNotExist) && i%2 == 0 {
+					return
+				}
+				if err != nil {
+					t.Errorf("body %d: %v", i, err)
+					return
+				}
+				if got, err := io.ReadAll(l); err != nil || string(got) != f.text {
+					t.Errorf("body %d is not what it was: %v", i, err)
+					return
+				}
+				_ = l.Close()
+			}
+		})
+	}
+	for i, f := range list[1:] {
+		if i%2 == 0 {
+			if err := d.Release(t.Context(), f.id, int64(len(f.text))); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	close(released)
+	wg.Wait()
+}
+
 // A disk that fails while room is given back does no harm, and it can be done again.
 func TestReleaseFails(t *testing.T) {
 	t.Parallel()
@@ -256,6 +346,10 @@ func TestReleaseFails(t *testing.T) {
 			if err := d.Release(t.Context(), list[2].id, 5); !errors.Is(err, syscall.EIO) {
 				t.Errorf("failed at %d: %v", at+1, err)
 			}
+			// Once its end is gone nobody takes what is there for the whole.
+			if _, err := d.Load(t.Context(), list[2].id, 5); errors.Is(err, fs.ErrNotExist) != (at == 1) {
+				t.Errorf("failed at %d: Load: %v", at+1, err)
+			}
 			wantAll(t, d, []finished{list[0], list[1], list[3]})
 		}
 		fsys.Set(faultfs.Plan{})
@@ -266,9 +360,6 @@ func TestReleaseFails(t *testing.T) {
 		for _, octets := range []int64{-1, 0, body.MaxLoad} {
 			if err := d.Release(t.Context(), list[1].id, octets); !errors.Is(err, body.ErrSize) {
 				t.Errorf("Release of %d octets: %v", octets, err)
-			}
-			if octets == 0 {
-				continue
 			}
 			if _, _, err := d.Open(t.Context(), list[1].id, octets); !errors.Is(err, body.ErrSize) {
 				t.Errorf("Open of %d octets: %v", octets, err)
@@ -311,6 +402,25 @@ func TestBundleLeaderPanics(t *testing.T) {
 		if _, err := finish(d, "next\r\n"); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A size that is not that of the body is noticed: what is read ends in another line, or another body.
+func TestBundleWrongSize(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys, _ := dirFS(t)
+		list := finishTogether(t, fsys, "alone\r\n", "one\r\n", "two\r\n", "three\r\n")
+		d := body.NewDisk(fsys, body.Options{})
+		for _, octets := range []int64{1, 3, 4, 6, 9} {
+			if _, err := d.Load(t.Context(), list[1].id, octets); !errors.Is(err, body.ErrSize) {
+				t.Errorf("Load of %d octets instead of 5: %v", octets, err)
+			}
+			if _, _, err := d.Open(t.Context(), list[1].id, octets); !errors.Is(err, body.ErrSize) {
+				t.Errorf("Open of %d octets instead of 5: %v", octets, err)
+			}
+		}
+		wantAll(t, d, list)
 	})
 }
 

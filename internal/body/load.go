@@ -11,7 +11,7 @@ import (
 // MaxLoad is more octets than a body can have that Load reads.
 const MaxLoad = blockSize
 
-// ErrSize says that a body has not the size that Load was told. Open says which one it has.
+// ErrSize says that a body has not the size that was told. Of one that is alone Open says which one it has.
 var ErrSize = errors.New("body: it is not of the size that was expected")
 
 // A Loaded is a small body in memory, at its start. Reading it cannot fail; what it holds is valid until Close, which
@@ -63,13 +63,26 @@ func (d *Disk) readBundled(id ID, octets int64) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Every body in a bundle ends with CRLF, and Release begins at the end: whoever sees another octet there than NUL has
-	// read what is before it in time.
-	if n := l.Size(); n == octets && n > 0 && l.block[n-1] == 0 {
+	if err := checkEnd(l.block[:l.Size()], octets); err != nil {
 		_ = l.Close()
-		return nil, fmt.Errorf("body: reading %s: its room was given back: %w", id, fs.ErrNotExist)
+		return nil, fmt.Errorf("body: reading %s: %w", id, err)
 	}
 	return l, nil
+}
+
+var errReleased = fmt.Errorf("its room was given back: %w", fs.ErrNotExist)
+
+// checkEnd looks at the end of a body from a bundle. Every such body ends with CRLF, and Release begins at the end: whoever
+// sees another octet there than NUL has read what is before it in time. Any other end is that of another line or body: the
+// size is wrong. Less than there ought to be is for the caller to see.
+func checkEnd(p []byte, octets int64) error {
+	switch {
+	case int64(len(p)) < octets || bytes.HasSuffix(p, crlf):
+		return nil
+	case octets > 0 && p[octets-1] == 0:
+		return errReleased
+	}
+	return ErrSize
 }
 
 // read reads so many octets from where the body begins, or as many as there are.

@@ -12,7 +12,8 @@ type Store interface {
 	// Create starts a new body.
 	Create(ctx context.Context) (Writer, error)
 	// Open opens a body for reading and returns its octets. octets is the size it ought to have, without which the end of
-	// one in a bundle cannot be known; if there are fewer or, of one that is alone, more, that shows in the size returned.
+	// one in a bundle cannot be known; if there are fewer or, of one that is alone, more, that shows in the size returned,
+	// and if what there is in a bundle does not end as a body does, it is ErrSize.
 	// On disk a body of MaxLoad octets or more is an *os.File at its start. A body that is not there is an error that wraps
 	// fs.ErrNotExist.
 	Open(ctx context.Context, id ID, octets int64) (io.ReadCloser, int64, error)

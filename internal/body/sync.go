@@ -91,13 +91,15 @@ func (s *syncer) share(folder string) error {
 	s.running[folder] = mine
 	s.mu.Unlock()
 
+	mine.err = errEnded
+	defer func() {
+		s.mu.Lock()
+		if s.running[folder] == mine {
+			delete(s.running, folder)
+		}
+		s.mu.Unlock()
+		close(mine.done)
+	}()
 	mine.err = s.fs.SyncDir(folder)
-
-	s.mu.Lock()
-	if s.running[folder] == mine {
-		delete(s.running, folder)
-	}
-	s.mu.Unlock()
-	close(mine.done)
 	return mine.err
 }

@@ -19,8 +19,15 @@ type slowFS struct {
 
 func (s *slowFS) SyncDir(name string) error {
 	s.started <- name
-	return <-s.goOn
+	err := <-s.goOn
+	if errors.Is(err, errPanic) {
+		panic(err)
+	}
+	return err
 }
+
+// errPanic makes a slowFS panic.
+var errPanic = errors.New("panic")
 
 // Calls that come while a folder is being synced wait for the next sync, all for the same one.
 func TestSyncIsShared(t *testing.T) {
@@ -66,6 +73,39 @@ func TestSyncIsShared(t *testing.T) {
 		wg.Wait()
 		if len(s.running)+len(s.waiting) > 0 {
 			t.Errorf("left over: %v %v", s.running, s.waiting)
+		}
+	})
+}
+
+// Whoever syncs a folder may end in a panic that its caller survives: those who wait go on.
+func TestSyncPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fsys := &slowFS{started: make(chan string), goOn: make(chan error)}
+		s := newSyncer(fsys)
+		s.known["01a20/32"], s.known["01a20"] = true, true
+		var wg sync.WaitGroup
+		errs := make([]error, 3)
+		sync := func(i int) {
+			wg.Go(func() {
+				defer func() { _ = recover() }()
+				errs[i] = s.sync("01a20/32")
+			})
+			synctest.Wait()
+		}
+		sync(0)
+		<-fsys.started
+		sync(1) // will do the next sync
+		sync(2) // waits for it
+		fsys.goOn <- nil
+		<-fsys.started
+		fsys.goOn <- errPanic
+		wg.Wait()
+		if len(s.running)+len(s.waiting) > 0 {
+			t.Errorf("left over: %v %v", s.running, s.waiting)
+		}
+		if errs[0] != nil || errs[2] == nil {
+			t.Errorf("errors %v", errs)
 		}
 	})
 }
