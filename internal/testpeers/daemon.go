@@ -2,7 +2,6 @@ package testpeers
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -139,7 +138,7 @@ func Port(addr string) string {
 }
 
 // ports are handed out from below the range from which the kernel takes those of outgoing connections, each once, so that
-// nobody else is likely to have one by the time its server listens.
+// nobody else has one by the time its server listens.
 var ports = func() *atomic.Int64 {
 	var n atomic.Int64
 	n.Store(rand.Int64N(portCount))
@@ -151,14 +150,12 @@ const (
 	portCount = 22_000
 )
 
+// freePort returns an address on loopback for a server that is about to be started.
 func freePort(t testing.TB) string {
 	t.Helper()
-	var lc net.ListenConfig
 	for range portCount {
-		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(firstPort+ports.Add(1)%portCount, 10))
-		if l, err := lc.Listen(context.Background(), "tcp", address); err == nil {
-			_ = l.Close()
-			return address
+		if port, err := keepPort(t, int(firstPort+ports.Add(1)%portCount)); err == nil {
+			return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		}
 	}
 	t.Fatal("there is no free port")

@@ -39,14 +39,17 @@ func StartKeyring(t testing.TB, password string) *os.Process {
 		t.Fatal(err)
 	}
 	run := func(stdin, name string, args ...string) *os.Process {
-		cmd := exec.Command(name, args...)
-		cmd.Stdin = strings.NewReader(stdin)
+		cmd, log := exec.Command(name, args...), &logBuffer{}
+		cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = strings.NewReader(stdin), log, log, 5*time.Second
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
 			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
+			err := cmd.Wait()
+			if t.Failed() {
+				t.Logf("%s ended with %v and said:\n%s", name, err, log)
+			}
 		})
 		return cmd.Process
 	}
