@@ -41,7 +41,7 @@ func TestThrottledIsNoFault(t *testing.T) {
 	t.Parallel()
 	refused := make(chan error, 10)
 	o := newOffice(t, settings{
-		guard: account.GuardOptions{Throttle: account.ThrottleOptions{FreePerAccount: 1}},
+		guard: account.GuardOptions{Throttle: account.ThrottleOptions{FreePerAccount: 1}, Now: standing()},
 		server: func(opt *pop3server.Options) {
 			opt.Hooks.AuthDone = func(_ *pop3server.Conn, _, _ string, err error) { refused <- err }
 		},

@@ -156,7 +156,7 @@ func TestThrottled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			set := weak
-			set.guard.Throttle = account.ThrottleOptions{FreePerAccount: 2}
+			set.guard.Throttle, set.guard.Now = account.ThrottleOptions{FreePerAccount: 2}, standing()
 			o := newOffice(t, set)
 			for _, password := range []string{"a", "b", "c"} {
 				if got := way(o.connect(), "alice", password); got != wrong {
