@@ -14,6 +14,7 @@ import (
 
 	"github.com/postamt/postamt/internal/account"
 	"github.com/postamt/postamt/internal/mailstore"
+	"github.com/postamt/postamt/internal/testpeers"
 )
 
 // fakeStore keeps what is committed, in memory, as it came. Its err fields make a step fail.
@@ -112,7 +113,7 @@ func newServer(t *testing.T, opt Options) (srv *Server, tcp, unix net.Addr) {
 	srv = New(opt)
 	var served sync.WaitGroup
 	addrs := make([]net.Addr, 0, 2)
-	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "s")} {
+	for network, address := range map[string]string{"tcp": testpeers.OwnLoopback() + ":0", "unix": filepath.Join(t.TempDir(), "s")} {
 		l, err := net.Listen(network, address)
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +129,7 @@ func newServer(t *testing.T, opt Options) (srv *Server, tcp, unix net.Addr) {
 		addrs[0], addrs[1] = addrs[1], addrs[0]
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := srv.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
@@ -151,7 +152,7 @@ func dial(t *testing.T, addr net.Addr) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(time.Minute))
 	return newPeer(t, nc)
 }
 

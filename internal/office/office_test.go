@@ -15,6 +15,7 @@ import (
 
 	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/mailstore"
+	"github.com/postamt/postamt/internal/testpeers"
 	"github.com/postamt/postamt/pop3/pop3client"
 )
 
@@ -67,6 +68,7 @@ func pid() string {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)
+	cfg.POP3.Listen = []string{testpeers.OwnLoopback() + ":0"}
 	r := start(t, cfg)
 	deliver(t, r.addr("lmtp"), "one")
 	marked := signIn(t, r.addr("pop3"))

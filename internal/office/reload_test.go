@@ -16,6 +16,7 @@ import (
 
 	"github.com/postamt/postamt/internal/config"
 	"github.com/postamt/postamt/internal/control"
+	"github.com/postamt/postamt/internal/testpeers"
 )
 
 // A session that is open during a reload goes on as if nothing was, also to the deletions at its end.
@@ -86,7 +87,9 @@ func TestReloadWithAnErrorKeepsEverything(t *testing.T) {
 
 func TestReloadOpensAndClosesPorts(t *testing.T) {
 	t.Parallel()
-	r := start(t, settings(t))
+	cfg := settings(t)
+	cfg.POP3.Listen = []string{testpeers.OwnLoopback() + ":0"}
+	r := start(t, cfg)
 	old := r.addr("pop3")
 	session := signIn(t, old)
 	r.change(func(c *config.Config) { c.POP3.Listen = []string{"127.0.0.2:0"} })
