@@ -154,7 +154,7 @@ func manager(t *testing.T, socket string) (n *Notifier, read func() string) {
 	})
 	return n, func() string {
 		buf := make([]byte, 4096)
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		k, err := conn.Read(buf)

@@ -162,7 +162,7 @@ func TestFlood(t *testing.T) {
 		conns = append(conns, nc)
 	}
 	for _, nc := range conns {
-		if err := nc.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := nc.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		buf := make([]byte, 3)
