@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,7 +119,7 @@ func (d *daemon) follow(r io.Reader, addrs chan<- map[string]string) {
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "open" {
 			open[line.Service] = line.Addr
 			if open["pop3"] != "" && open["pop3s"] != "" && open["lmtp"] != "" && addrs != nil {
-				addrs <- open
+				addrs <- maps.Clone(open)
 				addrs = nil
 			}
 		}

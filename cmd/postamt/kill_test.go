@@ -40,7 +40,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	l := &ledger{entries: make(map[string]*entry), uids: make(map[string]string), events: make(chan struct{}, 1024)}
 
-	for range kills {
+	for kill := range kills {
 		d.start(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		var load sync.WaitGroup
@@ -50,7 +50,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		for _, u := range users {
 			load.Go(func() { pickUpLoad(ctx, t, d.pop3, u, l) })
 		}
-		l.wait(t, 1+random.IntN(150))
+		l.wait(t, 1+random.IntN(150), kill == kills-1)
 		if log, err := d.end(t, syscall.SIGKILL); err == nil {
 			t.Errorf("killed, and ended well?\n%s", log)
 		}
@@ -76,6 +76,7 @@ type ledger struct {
 	entries map[string]*entry
 	uids    map[string]string // by user and unique-id: the message that has it
 	events  chan struct{}
+	deleted bool // that of a message was acknowledged
 }
 
 type deletion int
@@ -101,14 +102,18 @@ func (l *ledger) event() {
 	}
 }
 
-// wait waits for n acknowledgements.
-func (l *ledger) wait(t *testing.T, n int) {
+// wait waits for n acknowledgements, and, if that is wanted, until there was one of a deletion.
+func (l *ledger) wait(t *testing.T, n int, deletion bool) {
 	t.Helper()
-	patience := time.After(time.Minute)
-	for range n {
+	enough := func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.deleted || !deletion
+	}
+	for ; n > 0 || !enough(); n-- {
 		select {
 		case <-l.events:
-		case <-patience:
+		case <-time.After(time.Minute):
 			t.Fatal("the load makes no progress")
 		}
 	}
@@ -176,6 +181,7 @@ func (l *ledger) mark(ids []string, as deletion) {
 		l.entries[id].deleted = as
 	}
 	if as == certain && len(ids) > 0 {
+		l.deleted = true
 		l.event()
 	}
 }
