@@ -39,7 +39,17 @@ func parseFile(s string) (id ID, ok bool) {
 
 // Range returns the least and the greatest ID that a body in the same file can have. The least, with place 0, is what [Entry]
 // calls the file.
-func (id ID) Range() (first, last ID) { return id.withPlace(0), id.withPlace(1<<24 - 1) }
+func (id ID) Range() (first, last ID) { return id.withPlace(0), id.withPlace(maxPlace) }
+
+// maxPlace is the greatest place.
+const maxPlace = 1<<24 - 1
+
+// Inside returns the least and the greatest ID that a body can have which begins behind the first octet of this one and
+// before its end: in a bundle there is no such body. If it has but one octet the greatest is below the least.
+func (id ID) Inside(octets int64) (first, last ID) {
+	behind := min(max(octets, 1), maxPlace) - 1
+	return id.withPlace(min(id.place()+1, maxPlace)), id.withPlace(min(id.place()+int(behind), maxPlace))
+}
 
 // Bundled reports whether the body may share its file with others.
 func (id ID) Bundled() bool { return id.place() > 0 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -49,6 +50,33 @@ func TestIDInABundle(t *testing.T) {
 	}
 	if file.Bundled() || file.at() != 0 {
 		t.Errorf("%v is bundled %v at %d", file, file.Bundled(), file.at())
+	}
+}
+
+// Inside is where another body's beginning shows that the size of this one is wrong.
+func TestInside(t *testing.T) {
+	t.Parallel()
+	file, err := newID(time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		at          int
+		octets      int64
+		first, last int // the octets where bodies would begin
+	}{
+		{0, 1, 1, 0},
+		{0, 2, 1, 1},
+		{100, 50, 101, 149},
+		{100, 0, 101, 100},
+		{100, -5, 101, 100},
+		{100, math.MaxInt64, 101, maxPlace - 1},
+		{maxPlace - 3, 10, maxPlace - 2, maxPlace - 1},
+	} {
+		first, last := file.bundled(tt.at).Inside(tt.octets)
+		if first != file.bundled(tt.first) || last != file.bundled(tt.last) {
+			t.Errorf("inside %d octets at %d: %v to %v, want %d to %d", tt.octets, tt.at, first, last, tt.first, tt.last)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,6 +55,46 @@ func TestBuryGoesOn(t *testing.T) {
 	}
 }
 
+// gated opens a store in dir whose bodies are not durable before the gate is open. It must be called in a bubble.
+func gated(t *testing.T, dir string, opt Options) (*Store, *faultfs.Gate) {
+	t.Helper()
+	cat, err := catalog.Open(t.Context(), dir+"/catalog.db", catalog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys, err := body.Dir(dir + "/bodies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := faultfs.NewGate(fsys)
+	s, err := Open(t.Context(), cat, body.NewDisk(gate, body.Options{}), dir+"/locks", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Close(), cat.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, gate
+}
+
+// together delivers texts to maildrop 1 and opens the gate: the first is alone, the others share a file.
+func together(t *testing.T, s *Store, gate *faultfs.Gate, texts ...string) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for _, text := range texts {
+		wg.Go(func() {
+			if _, err := tryDeliver(s, text, 1); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+	}
+	close(gate.Open)
+	wg.Wait()
+}
+
 // A body that shares its file may belong to a delivery that has no row yet: whatever becomes of the others meanwhile, it
 // stays.
 func TestBundleKeepsWhatIsOnItsWay(t *testing.T) {
@@ -65,16 +106,11 @@ func TestBundleKeepsWhatIsOnItsWay(t *testing.T) {
 			}
 		},
 		"deleted and swept": func(t *testing.T, s *Store) {
-			d, err := s.Open(t.Context(), 1, mailstore.View{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := mustOpen(t, s, 1)
 			if err := d.Update(t.Context(), mailstore.Update{Deleted: []int{0, 1}}); err != nil {
 				t.Error(err)
 			}
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
+			mustClose(t, d)
 			time.Sleep(time.Second)
 			if r, err := s.Sweep(t.Context()); err != nil || r.Bodies != 2 {
 				t.Errorf("Sweep: %+v, %v", r, err)
@@ -84,56 +120,32 @@ func TestBundleKeepsWhatIsOnItsWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				dir := t.TempDir()
-				cat, err := catalog.Open(t.Context(), dir+"/catalog.db", catalog.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer cat.Close()
-				fsys, err := body.Dir(dir + "/bodies")
-				if err != nil {
-					t.Fatal(err)
-				}
-				gate := faultfs.NewGate(fsys)
-				s, err := Open(t.Context(), cat, body.NewDisk(gate, body.Options{}), dir+"/locks", Options{UndeleteWindow: -1})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close()
+				s, gate := gated(t, t.TempDir(), Options{UndeleteWindow: -1})
+				// Somebody else's has come as far as this when the others are lost. It is the last to join the bundle.
+				var id body.ID
 				var wg sync.WaitGroup
-				write := func(w io.Writer) {
-					if _, err := io.WriteString(w, "hello\r\n"); err != nil {
-						t.Error(err)
-					}
-				}
-				for range 2 { // the first is alone, the second in a bundle
+				for i := range 3 {
 					wg.Go(func() {
-						d, err := s.Begin(t.Context(), mailstore.Envelope{})
+						if i < 2 {
+							if _, err := tryDeliver(s, "hello\r\n", 1); err != nil {
+								t.Error(err)
+							}
+							return
+						}
+						w, err := s.bodies.Create(t.Context())
 						if err != nil {
 							t.Error(err)
 							return
 						}
-						write(d)
-						if _, err := d.Commit(t.Context(), []mailstore.Recipient{{Drop: 1}}); err != nil {
+						if _, err := io.WriteString(w, "hello\r\n"); err != nil {
+							t.Error(err)
+						}
+						if id, _, err = w.Finish(); err != nil {
 							t.Error(err)
 						}
 					})
 					synctest.Wait()
 				}
-				// Somebody else's has come as far as this when the others are lost.
-				var id body.ID
-				wg.Go(func() {
-					w, err := s.bodies.Create(t.Context())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					write(w)
-					if id, _, err = w.Finish(); err != nil {
-						t.Error(err)
-					}
-				})
-				synctest.Wait()
 				close(gate.Open)
 				wg.Wait()
 				if !id.Bundled() {
@@ -148,4 +160,63 @@ func TestBundleKeepsWhatIsOnItsWay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A row whose size is wrong does no harm to the bodies behind its own: nobody gets to read them, Check finds it, and the
+// sweep leaves them alone.
+func TestBundleWithWrongOctets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, gate := gated(t, t.TempDir(), Options{UndeleteWindow: -1})
+		together(t, s, gate, "alone\r\n", "wrong\r\n", "second\r\n", "third\r\n")
+		wantClean(t, s, 1)
+		var seq int64
+		for _, octets := range []int64{6, 9, 100_000, 7 + 8} { // the last one is that of two bodies
+			err := s.cat.Write(t.Context(), func(ctx context.Context, tx catalog.Tx) error {
+				if err := tx.QueryRow(ctx, "SELECT seq FROM messages WHERE SUBSTR(body_id, 14) = X'000001'").Scan(&seq); err != nil {
+					return err
+				}
+				_, err := tx.Exec(ctx, "UPDATE messages SET octets = ? WHERE seq = ?", octets, seq)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			execSQL(t, s, sqlBumpDrop, 1)
+			report, err := s.Check(t.Context(), mailstore.CheckOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(report.Problems, func(p mailstore.Problem) bool { return p.Kind == mailstore.ProblemBodyDamaged }) {
+				t.Errorf("%d octets: Check finds %+v", octets, report.Problems)
+			}
+			d := mustOpen(t, s, 1)
+			b, err := d.Body(t.Context(), int(seq))
+			if corrupt := (*mailstore.CorruptError)(nil); octets != 7+8 && !errors.As(err, &corrupt) {
+				t.Errorf("%d octets: Body: %v, want a CorruptError", octets, err)
+			}
+			if err == nil {
+				_ = b.R.Close()
+			}
+			mustClose(t, d)
+		}
+		d := mustOpen(t, s, 1)
+		if err := d.Update(t.Context(), mailstore.Update{Deleted: []int{int(seq)}}); err != nil {
+			t.Error(err)
+		}
+		mustClose(t, d)
+		time.Sleep(time.Second)
+		if r, err := s.Sweep(t.Context()); err == nil || r.Messages != 1 || r.Bodies != 0 {
+			t.Errorf("Sweep: %+v, %v, want an error and no body", r, err)
+		}
+		report, err := s.Check(t.Context(), mailstore.CheckOptions{Digests: true})
+		if err != nil || report.Messages != 3 {
+			t.Fatalf("Check: %+v, %v", report, err)
+		}
+		for _, p := range report.Problems {
+			if p.Kind != mailstore.ProblemListingWrong { // the sums of the maildrop
+				t.Errorf("after the sweep: %+v", p)
+			}
+		}
+	})
 }

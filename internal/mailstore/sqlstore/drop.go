@@ -108,6 +108,9 @@ func (d *drop) Body(ctx context.Context, i int) (mailstore.Body, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return mailstore.Body{}, d.missing(ctx, g, j, err)
 	}
+	if errors.Is(err, body.ErrSize) {
+		return mailstore.Body{}, d.corrupt(g, j, fmt.Sprintf("its body has not %d octets", want), err)
+	}
 	if err != nil {
 		return mailstore.Body{}, fault("open a message", err)
 	}

@@ -42,8 +42,7 @@ const (
 	sqlOctets         = `SELECT octets FROM messages WHERE drop_id = ? AND seq = ?`
 	sqlSetFacts       = `UPDATE messages SET header = ?, wire = ? WHERE drop_id = ? AND seq = ?`
 	sqlDeleteMessage  = `DELETE FROM messages WHERE drop_id = ? AND seq = ?`
-	sqlBodyIsUsed     = `SELECT COUNT(*) FROM (SELECT 1 AS used FROM messages WHERE body_id = ? LIMIT 1) AS some`
-	sqlFileIsUsed     = `SELECT COUNT(*) FROM (SELECT 1 AS used FROM messages WHERE body_id >= ? AND body_id <= ? LIMIT 1) AS some`
+	sqlIsUsed         = `SELECT COUNT(*) FROM (SELECT 1 AS used FROM messages WHERE body_id >= ? AND body_id <= ? LIMIT 1) AS some`
 	sqlCountMessages  = `SELECT COUNT(*) FROM messages WHERE drop_id = ? AND seq >= ? AND seq < ?`
 	sqlLastMessage    = `SELECT COALESCE(MAX(seq), -1) FROM messages WHERE drop_id = ?`
 	sqlFirstMessages  = `SELECT seq, body_id, octets FROM messages WHERE drop_id = ? ORDER BY seq LIMIT ?`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/catalog"
@@ -119,6 +120,7 @@ type deadBody struct {
 	id     body.ID
 	octets int64
 	shares bool // its file with bodies that are in use
+	wrong  bool // its octets are: one of these begins inside it
 }
 
 // deletion removes the messages of a deletion, as many as the batch still takes.
@@ -200,7 +202,7 @@ func (r *reaper) findUnused(ctx context.Context, tx catalog.Tx) error {
 			continue
 		}
 		seen[b.id] = true
-		used, err := bodyIsUsed(ctx, tx, b.id)
+		used, err := isUsed(ctx, tx, b.id, b.id)
 		if err != nil {
 			return err
 		}
@@ -208,7 +210,7 @@ func (r *reaper) findUnused(ctx context.Context, tx catalog.Tx) error {
 			continue
 		}
 		if b.id.Bundled() {
-			if b.shares, err = fileIsUsed(ctx, tx, b.id); err != nil {
+			if err := b.findNeighbours(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -218,17 +220,22 @@ func (r *reaper) findUnused(ctx context.Context, tx catalog.Tx) error {
 	return nil
 }
 
-func bodyIsUsed(ctx context.Context, tx catalog.Tx, id body.ID) (bool, error) {
-	var n int
-	err := tx.QueryRow(ctx, sqlBodyIsUsed, id[:]).Scan(&n)
-	return n > 0, err
+// findNeighbours looks for bodies in the same bundle that are in use. A hole as long as a damaged row says must not reach
+// into them.
+func (b *deadBody) findNeighbours(ctx context.Context, tx catalog.Tx) (err error) {
+	first, last := b.id.Range()
+	if b.shares, err = isUsed(ctx, tx, first, last); err != nil || !b.shares {
+		return err
+	}
+	first, last = b.id.Inside(b.octets)
+	b.wrong, err = isUsed(ctx, tx, first, last)
+	return err
 }
 
-// fileIsUsed reports whether there is a message whose body is in the file of id.
-func fileIsUsed(ctx context.Context, tx catalog.Tx, id body.ID) (bool, error) {
+// isUsed reports whether there is a message whose body has one of these IDs.
+func isUsed(ctx context.Context, tx catalog.Tx, first, last body.ID) (bool, error) {
 	var n int
-	first, last := id.Range()
-	err := tx.QueryRow(ctx, sqlFileIsUsed, first[:], last[:]).Scan(&n)
+	err := tx.QueryRow(ctx, sqlIsUsed, first[:], last[:]).Scan(&n)
 	return n > 0, err
 }
 
@@ -242,9 +249,13 @@ func (s *Store) bury(ctx context.Context, r *reaper, res *mailstore.SweepResult)
 	var errs []error
 	for _, b := range r.bodies {
 		var err error
-		if b.id.Bundled() && (b.shares || !b.id.Time().Before(old)) {
+		switch {
+		case b.wrong:
+			err = fmt.Errorf("sqlstore: body %s was said to have %d octets, but another one begins before that: its room comes back "+
+				"with that of its bundle", b.id, b.octets)
+		case b.id.Bundled() && (b.shares || !b.id.Time().Before(old)):
 			err = s.bodies.Release(ctx, b.id, b.octets)
-		} else {
+		default:
 			err = s.bodies.Remove(ctx, b.id)
 		}
 		if err != nil {
@@ -298,7 +309,8 @@ func (s *Store) eachOrphan(ctx context.Context, fn func(body.Entry) error) error
 		var orphans []body.Entry
 		err := s.cat.Read(ctx, func(ctx context.Context, tx catalog.Tx) error {
 			for _, e := range old {
-				used, err := fileIsUsed(ctx, tx, e.ID)
+				first, last := e.ID.Range()
+				used, err := isUsed(ctx, tx, first, last)
 				if err != nil {
 					return err
 				}
