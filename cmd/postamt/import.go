@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -58,7 +57,8 @@ func newImportFrom(a *app, format mailfile.Format, short string) *cobra.Command 
 				if err != nil {
 					return named(args[1], err)
 				}
-				im := &importer{app: a, vault: v, to: mailstore.Recipient{Drop: mailstore.DropID(found.ID), Address: found.Name}}
+				to := mailstore.Recipient{Drop: mailstore.DropID(found.ID), Address: found.Name}
+				im := &importer{app: a, in: intake{store: v.Store, to: to}}
 				return im.run(ctx, source, asJSON)
 			})
 		},
@@ -69,11 +69,10 @@ func newImportFrom(a *app, format mailfile.Format, short string) *cobra.Command 
 
 // An importer takes one source over.
 type importer struct {
-	app   *app
-	vault *office.Vault
-	to    mailstore.Recipient
-	keys  mailfile.Keyer
-	sum   importSummary
+	app     *app
+	in      intake
+	keys    mailfile.Keyer
+	damaged int
 }
 
 type importSummary struct {
@@ -88,22 +87,11 @@ func (im *importer) run(ctx context.Context, source *mailfile.Source, asJSON boo
 		im.app.notes.Quiet()
 	}
 	bar := im.app.notes.Progress("importing", source.Octets(), terminal.Octets)
-	var done int64
-	var stopped error
-	for m, err := range source.Messages(ctx) {
-		if err == nil {
-			done += m.Octets
-			err = im.message(ctx, m)
-		}
-		if damage, ok := errors.AsType[*mailfile.DamageError](err); ok {
-			im.sum.Damaged++
-			_, _ = fmt.Fprintf(im.app.errs, "postamt: left out: %s\n", terminal.Printable(plainly(damage.Error())))
-		} else if err != nil {
-			stopped = err
-			break
-		}
-		bar.Set(done)
+	stopped := im.messages(ctx, source, bar)
+	if err := im.in.close(ctx); err != nil { // what came before
+		stopped = err
 	}
+	bar.Set(im.in.done)
 	bar.Done()
 	if err := im.summary(asJSON); err != nil {
 		return err
@@ -113,55 +101,56 @@ func (im *importer) run(ctx context.Context, source *mailfile.Source, asJSON boo
 		return failure("interrupted; run it again to go on, nothing is taken twice")
 	case stopped != nil:
 		return fmt.Errorf("the import stopped, run it again to go on: %w", stopped)
-	case im.sum.Damaged > 0:
-		return failure("%s could not be taken over", count(im.sum.Damaged, "message"))
+	case im.damaged > 0:
+		return failure("%s could not be taken over", count(im.damaged, "message"))
 	}
 	return nil
 }
 
-// message stores one message, unless it is there already.
+// messages takes in all messages of the source and leaves out those that are damaged.
+func (im *importer) messages(ctx context.Context, source *mailfile.Source, bar *terminal.Progress) error {
+	for m, err := range source.Messages(ctx) {
+		if err == nil {
+			err = im.message(ctx, m)
+		}
+		if damage, ok := errors.AsType[*mailfile.DamageError](err); ok {
+			im.damaged++
+			im.in.pass(m.Octets)
+			_, _ = fmt.Fprintf(im.app.errs, "postamt: left out: %s\n", terminal.Printable(plainly(damage.Error())))
+		} else if err != nil {
+			return err
+		}
+		bar.Set(im.in.done)
+	}
+	return nil
+}
+
+// message takes in one message.
 func (im *importer) message(ctx context.Context, m mailfile.Message) (err error) {
 	key, _, err := im.keys.Key(m)
 	if err != nil {
 		return err
 	}
-	d, err := im.vault.Store.Begin(ctx, mailstore.Envelope{Sender: m.Sender, Received: m.Received, Key: key})
-	if err != nil {
-		return err
-	}
-	defer d.Abort()
 	r, err := m.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if _, err := io.Copy(d, r); err != nil {
-		return err
-	}
-	receipts, err := d.Commit(ctx, []mailstore.Recipient{im.to})
-	if err != nil {
-		return err
-	}
-	if receipts[0].Duplicate {
-		im.sum.There++
-	} else {
-		im.sum.New++
-		im.sum.Octets += receipts[0].Octets
-	}
-	return nil
+	return im.in.add(ctx, mailstore.Envelope{Sender: m.Sender, Received: m.Received, Key: key}, r, m.Octets)
 }
 
 func (im *importer) summary(asJSON bool) error {
+	sum := importSummary{New: im.in.stored, There: im.in.there, Damaged: im.damaged, Octets: im.in.octets}
 	if asJSON {
-		return im.app.printJSON(im.sum)
+		return im.app.printJSON(sum)
 	}
 	return im.app.table(terminal.Table{
 		Header: []string{"", "messages", "size"},
 		Right:  []int{1, 2},
 		Rows: [][]string{
-			{"new", strconv.Itoa(im.sum.New), terminal.FormatOctets(im.sum.Octets)},
-			{"already there", strconv.Itoa(im.sum.There)},
-			{"damaged", strconv.Itoa(im.sum.Damaged)},
+			{"new", strconv.Itoa(sum.New), terminal.FormatOctets(sum.Octets)},
+			{"already there", strconv.Itoa(sum.There)},
+			{"damaged", strconv.Itoa(sum.Damaged)},
 		},
 	})
 }

@@ -13,6 +13,8 @@ type DropID int64
 type Store interface {
 	// Begin starts to take in one message, whoever it will be for.
 	Begin(ctx context.Context, env Envelope) (Delivery, error)
+	// Batch starts to take in several messages for one maildrop, to be stored together.
+	Batch(to Recipient) Batch
 
 	// Open opens a maildrop. Unless view.Shared is set it takes the exclusive lock, and returns ErrInUse at once when
 	// another session has it. A maildrop to which nothing was ever delivered is empty, not an error.
@@ -62,6 +64,25 @@ type Delivery interface {
 	// Commit stores the message in every maildrop of to, durably, all or none, and returns one Receipt for each, in order.
 	Commit(ctx context.Context, to []Recipient) ([]Receipt, error)
 	// Abort gives the message up. After Commit it does nothing.
+	Abort()
+}
+
+// MaxBatch is how many messages a Batch may have. Each of them may hold 64 KiB of memory and an open file until Commit.
+const MaxBatch = 64
+
+// A Batch takes in messages for one maildrop and stores them together, which costs the disk little more than one of them
+// does. It is for mail that moves here in bulk: nobody waits for an answer to each message, and their order must stay, as
+// it would not if they were deliveries at the same time. It is used by one goroutine; another Batch may be added to while
+// one is in Commit.
+type Batch interface {
+	// Add takes in the next message: the octets of r up to its end. If the maildrop has one with the Key of env, r is not
+	// read. Errors are those of Begin and Delivery.Write and, as they are, of r; after one the batch is what it was before.
+	// More messages than MaxBatch are an error.
+	Add(ctx context.Context, env Envelope, r io.Reader) error
+	// Commit stores the messages durably, all or none, in the order of Add, and returns one Receipt for each. It ends the
+	// batch.
+	Commit(ctx context.Context) ([]Receipt, error)
+	// Abort gives the messages up. After Commit it does nothing.
 	Abort()
 }
 

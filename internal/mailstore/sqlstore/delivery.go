@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/catalog"
@@ -30,6 +31,14 @@ var errDelivered = errors.New("sqlstore: the delivery has ended")
 
 // Begin starts to take in a message.
 func (s *Store) Begin(ctx context.Context, env mailstore.Envelope) (mailstore.Delivery, error) {
+	d, err := s.begin(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (s *Store) begin(ctx context.Context, env mailstore.Envelope) (*delivery, error) {
 	if env.UID != "" {
 		if err := checkUID(env.UID); err != nil {
 			return nil, err
@@ -78,33 +87,52 @@ func (d *delivery) Commit(ctx context.Context, to []mailstore.Recipient) ([]mail
 	if err != nil {
 		return nil, fault("write a message", err)
 	}
+	if err := d.store.insert(ctx, letter{env: d.env, id: id, facts: facts, rows: rows}); err != nil {
+		return nil, err
+	}
+	receipts := make([]mailstore.Receipt, len(rows))
+	for i := range rows {
+		receipts[i] = rows[i].receipt
+	}
+	return receipts, nil
+}
+
+// A letter is a message whose body is durable and whose rows are not there yet.
+type letter struct {
+	env   mailstore.Envelope
+	id    body.ID
+	facts body.Facts
+	rows  []row
+}
+
+// insert puts messages into their maildrops, in order, durably, all or none, and sets the receipts of their rows. Bodies
+// that no row refers to then are gone.
+func (s *Store) insert(ctx context.Context, letters ...letter) error {
 	started := false // whether rows may exist although Write fails: the commit itself was tried
-	err = d.store.cat.Write(ctx, func(ctx context.Context, tx catalog.Tx) (err error) {
+	err := s.cat.Write(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		started = false
-		for i := range rows {
-			if err := rows[i].insert(ctx, tx, d.env, id, &facts); err != nil {
-				return err
+		for i := range letters {
+			l := &letters[i]
+			for k := range l.rows {
+				if err := l.rows[k].insert(ctx, tx, l.env, l.id, &l.facts); err != nil {
+					return err
+				}
 			}
 		}
 		started = true
 		return nil
 	})
-	if err != nil {
-		if !started {
-			d.store.discard(id, facts.Octets)
+	for i := range letters {
+		if l := &letters[i]; err != nil && !started || err == nil && !l.stored() {
+			s.discard(l.id, l.facts.Octets)
 		}
-		return nil, fault("store a message", err)
 	}
-	receipts := make([]mailstore.Receipt, len(rows))
-	stored := false
-	for i := range rows {
-		receipts[i] = rows[i].receipt
-		stored = stored || !receipts[i].Duplicate
-	}
-	if !stored {
-		d.store.discard(id, facts.Octets)
-	}
-	return receipts, nil
+	return fault("store a message", err)
+}
+
+// stored says whether any row was inserted.
+func (l *letter) stored() bool {
+	return slices.ContainsFunc(l.rows, func(r row) bool { return !r.receipt.Duplicate })
 }
 
 // discard removes a body that no row refers to. What cannot be removed goes with a sweep of orphans, or with its bundle.
@@ -213,13 +241,22 @@ func (r *row) duplicate(ctx context.Context, tx catalog.Tx, key string) (bool, e
 	case removed != 0:
 		return false, mailstore.ErrRemoved
 	}
+	dup, err := findKey(ctx, tx, r.drop, key)
+	if dup != nil {
+		r.receipt = *dup
+	}
+	return dup != nil, err
+}
+
+// findKey returns the receipt of the message that a maildrop had with this key, nil if it had none.
+func findKey(ctx context.Context, tx catalog.Tx, drop int64, key string) (*mailstore.Receipt, error) {
 	receipt := mailstore.Receipt{Duplicate: true}
-	err = tx.QueryRow(ctx, sqlKey, r.drop, key).Scan(&receipt.UID, &receipt.Octets)
+	err := tx.QueryRow(ctx, sqlKey, drop, key).Scan(&receipt.UID, &receipt.Octets)
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+		return nil, nil
 	}
-	if err == nil {
-		r.receipt = receipt
+	if err != nil {
+		return nil, err
 	}
-	return err == nil, err
+	return &receipt, nil
 }
