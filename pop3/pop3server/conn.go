@@ -59,8 +59,9 @@ type Conn struct {
 func (s *Server) newConn(nc net.Conn, implicitTLS bool) *Conn {
 	c := &Conn{s: s, id: s.lastID.Add(1), nc: nc, implicitTLS: implicitTLS, started: time.Now()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.in = source{c: c, stream: nc}
-	c.out = sink{stream: nc, patience: patience{timeout: s.opt.WriteTimeout, queued: c.queued}}
+	stream := direct(nc)
+	c.in = source{c: c, stream: stream}
+	c.out = sink{stream: stream, patience: patience{timeout: s.opt.WriteTimeout, queued: c.queued}}
 	c.r = wire.NewLineReader(&c.in, wire.MinBuffer)
 	c.r.BareLF = s.opt.BareLF
 	c.w = wire.NewWriter(&c.out)

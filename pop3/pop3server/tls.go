@@ -97,7 +97,7 @@ func pickCertificate(certs []tls.Certificate, get func(*tls.ClientHelloInfo) (*t
 // startTLS does the handshake. What the client sent before it is thrown away (RFC 2595 §4).
 func (c *Conn) startTLS() error {
 	c.r.Reset(&c.in)
-	below := &patientConn{Conn: c.nc, patience: c.out.patience}
+	below := &patientConn{Conn: c.out.stream, patience: c.out.patience}
 	tc := tls.Server(below, c.s.tls)
 	if err := c.expect(c.s.opt.HandshakeTimeout); err != nil {
 		return err
