@@ -3,10 +3,12 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/postamt/postamt/internal/body"
 	"github.com/postamt/postamt/internal/faultfs"
@@ -59,7 +61,7 @@ func (l *ledger) audit(t tester, s mailstore.Store) {
 	}
 }
 
-// faultSteps is what Faults breaks: two deliveries, one larger than a block, and a sweep that removes a body.
+// faultSteps is what Faults breaks: two deliveries, one larger than a block, and a sweep of what bob deleted.
 func (l *ledger) faultSteps(f *fixture, s mailstore.Store) error {
 	if err := l.deliver(s, "small\r\n", alice, bob); err != nil {
 		return err
@@ -72,10 +74,13 @@ func (l *ledger) faultSteps(f *fixture, s mailstore.Store) error {
 	return err
 }
 
-// faultFixture returns a fixture on a failing disk, with a store that holds some mail and a deleted message.
-func faultFixture(t *testing.T, open Opener) (*fixture, *faultfs.FS, mailstore.Store, *ledger) {
+// fixture returns one on a failing disk, with a copy of the store.
+func (b *base) fixture(t *testing.T, open Opener) (*fixture, *faultfs.FS, mailstore.Store, *ledger) {
 	t.Helper()
 	f := newFixture(t, open)
+	if err := os.CopyFS(f.dir, os.DirFS(b.dir)); err != nil {
+		t.Fatal(err)
+	}
 	fsys, err := faultfs.New(f.bodies)
 	if err != nil {
 		t.Fatal(err)
@@ -85,27 +90,19 @@ func faultFixture(t *testing.T, open Opener) (*fixture, *faultfs.FS, mailstore.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLedger()
-	if _, err := try(s, mailstore.Envelope{}, "deleted\r\n", alice); err != nil {
-		t.Fatal(err)
-	}
-	remove(t, s, alice, 0)
-	if err := errors.Join(l.deliver(s, "base 1\r\n", alice), l.deliver(s, "base 2\r\n", alice, bob)); err != nil {
-		t.Fatal(err)
-	}
-	return f, fsys, s, l
+	return f, fsys, s, b.ledger()
 }
 
 // faultOps returns how many operations on bodies faultSteps has.
-func faultOps(t *testing.T, open Opener) int {
+func faultOps(t *testing.T, b *base, open Opener) int {
 	t.Helper()
-	f, fsys, s, l := faultFixture(t, open)
+	f, fsys, s, l := b.fixture(t, open)
 	fsys.Set(faultfs.Plan{})
 	if err := l.faultSteps(f, s); err != nil {
 		t.Fatal(err)
 	}
 	ops := fsys.Ops()
-	for _, kind := range []faultfs.Kind{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.SyncDir, faultfs.Remove} {
+	for _, kind := range []faultfs.Kind{faultfs.Create, faultfs.Write, faultfs.Sync, faultfs.SyncDir, faultfs.Remove, faultfs.Punch} {
 		if !slices.ContainsFunc(ops, func(op faultfs.Op) bool { return op.Kind == kind }) {
 			t.Fatalf("there is no %s among the operations, this test would prove little: %v", kind, ops)
 		}
@@ -119,12 +116,13 @@ func faultOps(t *testing.T, open Opener) int {
 // Faults breaks every operation on bodies of two deliveries and a sweep, in the test's own process: it stops the machine
 // there, with three ideas of what a disk loses, or lets the operation fail with ENOSPC, EIO, EROFS or half a write.
 func Faults(t *testing.T, open Opener) {
-	ops := faultOps(t, open)
+	b := newBase(t, open)
+	ops := faultOps(t, b, open)
 	for _, loss := range faultfs.Losses {
 		t.Run("Stop/"+strings.ReplaceAll(loss.String(), " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			for at := range ops + 1 {
-				stopAt(t, open, at+1, loss)
+				b.stopAt(t, open, at+1, loss)
 			}
 		})
 	}
@@ -140,15 +138,15 @@ func Faults(t *testing.T, open Opener) {
 			t.Parallel()
 			for at := range ops {
 				plan.At = at + 1
-				failAt(t, open, plan)
+				b.failAt(t, open, plan)
 			}
 		})
 	}
 }
 
-func stopAt(t *testing.T, open Opener, at int, loss faultfs.Loss) {
+func (b *base) stopAt(t *testing.T, open Opener, at int, loss faultfs.Loss) {
 	t.Helper()
-	f, fsys, s, l := faultFixture(t, open)
+	f, fsys, s, l := b.fixture(t, open)
 	fsys.Set(faultfs.Plan{At: at, Kill: true})
 	if err := l.faultSteps(f, s); err != nil && !errors.Is(err, faultfs.ErrKilled) {
 		t.Errorf("stopped at %d: %v", at, err)
@@ -157,11 +155,11 @@ func stopAt(t *testing.T, open Opener, at int, loss faultfs.Loss) {
 	if err := fsys.Crash(loss, uint64(at)); err != nil {
 		t.Fatal(err)
 	}
-	f.reborn(t, l, fmt.Sprintf("stopped at %d, %v", at, loss))
+	f.reborn(t, b, l, fmt.Sprintf("stopped at %d, %v", at, loss))
 }
 
 // reborn opens the store again on a disk that is well, and audits it.
-func (f *fixture) reborn(t *testing.T, l *ledger, when string) {
+func (f *fixture) reborn(t *testing.T, b *base, l *ledger, when string) {
 	t.Helper()
 	fsys, err := body.Dir(f.bodies)
 	if err != nil {
@@ -175,18 +173,24 @@ func (f *fixture) reborn(t *testing.T, l *ledger, when string) {
 	note := &noted{tester: t, when: when}
 	l.audit(note, s)
 	clean(note, s)
+	// What was deleted before and not swept comes back whole.
+	if _, err := s.Undelete(background, bob, time.Time{}); err != nil {
+		t.Errorf("%s: Undelete: %v", when, err)
+	}
+	l.maybe[bob] = append(l.maybe[bob], b.deleted...)
 	if err := l.deliver(s, "after\r\n", alice, bob); err != nil {
 		t.Errorf("%s: delivering again: %v", when, err)
 	}
 	l.audit(note, s)
+	auditRoom(note, s, f.clock, f.bodies)
 	if err := s.Close(); err != nil {
 		t.Errorf("%s: closing: %v", when, err)
 	}
 }
 
-func failAt(t *testing.T, open Opener, plan faultfs.Plan) {
+func (b *base) failAt(t *testing.T, open Opener, plan faultfs.Plan) {
 	t.Helper()
-	f, fsys, s, l := faultFixture(t, open)
+	f, fsys, s, l := b.fixture(t, open)
 	when := fmt.Sprintf("failed at %d", plan.At)
 	note := &noted{tester: t, when: when}
 	fsys.Set(plan)
@@ -210,7 +214,7 @@ func failAt(t *testing.T, open Opener, plan faultfs.Plan) {
 	if err := fsys.Crash(faultfs.LoseUnsynced, 0); err != nil {
 		t.Fatal(err)
 	}
-	f.reborn(t, l, when)
+	f.reborn(t, b, l, when)
 }
 
 // noted says in every complaint when it was.
