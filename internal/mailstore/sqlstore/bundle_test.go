@@ -220,3 +220,34 @@ func TestBundleWithWrongOctets(t *testing.T) {
 		}
 	})
 }
+
+// A delivery that lasts so long that its body might be taken for an orphan is refused, for example on a machine that slept.
+func TestLateDelivery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s, gate := gated(t, dir, Options{OrphanAge: 4 * time.Hour})
+		for _, tt := range []struct {
+			lasts time.Duration
+			want  error
+		}{
+			{2 * time.Hour, nil},
+			{2*time.Hour + 1, mailstore.ErrUnavailable},
+		} {
+			gate.Open = make(chan struct{})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := tryDeliver(s, "late\r\n", 1); !errors.Is(err, tt.want) {
+					t.Errorf("after %v: %v, want %v", tt.lasts, err, tt.want)
+				}
+			})
+			time.Sleep(tt.lasts)
+			close(gate.Open)
+			wg.Wait()
+		}
+		if n := rowsOf(t, s, "messages"); n != 1 {
+			t.Errorf("%d messages, want 1", n)
+		}
+		wantClean(t, s, 1)
+	})
+}

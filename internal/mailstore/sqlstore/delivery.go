@@ -27,7 +27,12 @@ type delivery struct {
 	done  bool
 }
 
-var errDelivered = errors.New("sqlstore: the delivery has ended")
+var (
+	errDelivered = errors.New("sqlstore: the delivery has ended")
+	// errLate is for a machine that slept, or whose clock was set, in the middle of a delivery: a sweep might take the body
+	// for an orphan.
+	errLate = errors.New("sqlstore: the delivery took too long")
+)
 
 // Begin starts to take in a message.
 func (s *Store) Begin(ctx context.Context, env mailstore.Envelope) (mailstore.Delivery, error) {
@@ -113,6 +118,9 @@ func (s *Store) insert(ctx context.Context, letters ...letter) error {
 		started = false
 		for i := range letters {
 			l := &letters[i]
+			if s.opt.Now().Sub(l.id.Time()) > s.opt.OrphanAge/2 {
+				return errLate
+			}
 			for k := range l.rows {
 				if err := l.rows[k].insert(ctx, tx, l.env, l.id, &l.facts); err != nil {
 					return err

@@ -24,8 +24,8 @@ type Options struct {
 	// ListingCache is the memory in octets for packed listings of maildrops that were open lately, about 40 octets a
 	// message. Zero means 64 MiB; negative means none.
 	ListingCache int64
-	// OrphanAge is how old a body must be before Sweep and Check take it for one that no message will refer to: longer
-	// than any delivery lasts. Zero means 24 h.
+	// OrphanAge is how old a body must be before Sweep and Check take it for one that no message will refer to. A delivery
+	// that takes more than half as long is refused. Zero means 24 h.
 	OrphanAge time.Duration
 	// OrphanSweep is how often at most Sweep looks for such bodies, which reads every folder. Zero means every 24 h;
 	// negative means at each Sweep.
