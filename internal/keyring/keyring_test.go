@@ -1,12 +1,13 @@
 package keyring_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -77,13 +78,20 @@ func TestAttributes(t *testing.T) {
 	if err := keyring.Open().Set(t.Context(), "postamt", "bob", "sesame"); err != nil {
 		t.Fatal(err)
 	}
+	service, err := ss.NewSecretService()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = service.GetLoginCollection() // first, as carryOut does
 	for user, want := range map[string]bool{"bob": true, "eve": false} {
-		out, err := exec.CommandContext(t.Context(), "dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets",
-			"/org/freedesktop/secrets", "org.freedesktop.Secret.Service.SearchItems",
-			"dict:string:string:service,postamt,username,"+user).Output()
-		if got := strings.Contains(string(out), "/org/freedesktop/secrets/collection/login/"); err != nil || got != want {
-			t.Errorf("%s: %v\n%s", user, err, out)
+		call := service.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").Call(
+			"org.freedesktop.Secret.Service.SearchItems", 0, map[string]string{"service": "postamt", "username": user})
+		if got := strings.Contains(fmt.Sprint(call.Body), "/org/freedesktop/secrets/collection/login/"); call.Err != nil || got != want {
+			t.Errorf("%s: %v\n%v", user, call.Err, call.Body)
 		}
+	}
+	if err := service.Conn.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -94,6 +102,7 @@ func TestLongSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_ = service.GetLoginCollection() // first, as carryOut does
 	session, err := service.OpenSession()
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +132,48 @@ func TestTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// OpenSession is not the first that the keyring hears of a caller: gnome-keyring crashes if it loses who that is.
+func TestSessionIsNotTheFirst(t *testing.T) {
+	testpeers.StartKeyring(t, "pw")
+	bus := strings.TrimPrefix(os.Getenv("DBUS_SESSION_BUS_ADDRESS"), "unix:path=")
+	between := bus + ".between"
+	l, err := net.Listen("unix", between)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+between)
+	heard := make(chan string, 1)
+	go func() {
+		var said bytes.Buffer
+		defer func() { heard <- said.String() }()
+		client, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer client.Close()
+		far, err := net.Dial("unix", bus)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var back sync.WaitGroup
+		back.Go(func() { _, _ = io.Copy(client, far) })
+		_, _ = io.Copy(io.MultiWriter(far, &said), client)
+		_ = far.Close()
+		back.Wait()
+	}()
+	if _, err := keyring.Open().Get(t.Context(), "postamt", "bob"); !errors.Is(err, keyring.ErrNotFound) {
+		t.Error(err)
+	}
+	_ = l.Close()
+	said := <-heard
+	first, session := strings.Index(said, "org.freedesktop.secrets"), strings.Index(said, "OpenSession")
+	if first < 0 || session < 0 || !strings.Contains(said[first:session], "Collections") {
+		t.Errorf("the keyring was told: %q", said)
+	}
 }
 
 // A keyring that nobody unlocks says so.

@@ -93,12 +93,14 @@ func reachable() error {
 
 // carryOut speaks the Secret Service API.
 func (r request) carryOut(service *ss.SecretService) (string, error) {
+	// This comes first because gnome-keyring may lose what it notes of a caller with its first message, if another one
+	// leaves at that moment. It notes it again with the next; but if the lost one is OpenSession, gnome-keyring crashes.
+	ring := service.GetLoginCollection()
 	session, err := service.OpenSession()
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	defer service.Close(session)
-	ring := service.GetLoginCollection()
 	if err := service.Unlock(ring.Path()); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrLocked, err)
 	}
