@@ -67,14 +67,11 @@ var (
 	errBadSender = errors.New("the envelope sender cannot be used")
 )
 
-// maxSender is the longest envelope sender that the store takes, in octets.
-const maxSender = 2000
-
 // checkSender refuses what cannot be an address and would not be taken at the next try either.
 func checkSender(s string) error {
 	switch {
-	case len(s) > maxSender:
-		return fmt.Errorf("%w: it has %d octets, more than %d", errBadSender, len(s), maxSender)
+	case len(s) > mailstore.MaxAddress:
+		return fmt.Errorf("%w: it has %d octets, more than %d", errBadSender, len(s), mailstore.MaxAddress)
 	case !utf8.ValidString(s):
 		return fmt.Errorf("%w: %.80q is not UTF-8", errBadSender, s)
 	case strings.ContainsFunc(s, unicode.IsControl):

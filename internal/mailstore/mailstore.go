@@ -40,9 +40,13 @@ type Store interface {
 	Close() error
 }
 
+// MaxAddress is the most octets that the address of a sender or recipient may have, far above what SMTP allows for a path
+// (RFC 5321 §4.5.3.1.3: 256).
+const MaxAddress = 2000
+
 // An Envelope is what is known of a message besides its octets.
 type Envelope struct {
-	// Sender is the reverse-path, empty for the null sender.
+	// Sender is the reverse-path, empty for the null sender. At most MaxAddress octets.
 	Sender string
 	// Received is when the message came in; zero means now.
 	Received time.Time
@@ -89,7 +93,7 @@ type Batch interface {
 // A Recipient is one maildrop of a delivery.
 type Recipient struct {
 	Drop DropID
-	// Address is the forward-path the message came for, for the catalog.
+	// Address is the forward-path the message came for, for the catalog. At most MaxAddress octets.
 	Address string
 }
 

@@ -13,11 +13,7 @@ import (
 	"github.com/postamt/postamt/internal/mailstore"
 )
 
-const (
-	maxKey = 200
-	// maxAddress bounds sender and recipient, far above what SMTP allows for a path (RFC 5321 §4.5.3.1.3: 256).
-	maxAddress = 2000
-)
+const maxKey = 200
 
 // A delivery takes in one message.
 type delivery struct {
@@ -52,8 +48,8 @@ func (s *Store) begin(ctx context.Context, env mailstore.Envelope) (*delivery, e
 	if len(env.Key) > maxKey {
 		return nil, fmt.Errorf("sqlstore: the key of a delivery has %d octets, more than %d", len(env.Key), maxKey)
 	}
-	if len(env.Sender) > maxAddress {
-		return nil, fmt.Errorf("sqlstore: the sender's address has %d octets, more than %d", len(env.Sender), maxAddress)
+	if len(env.Sender) > mailstore.MaxAddress {
+		return nil, fmt.Errorf("sqlstore: the sender's address has %d octets, more than %d", len(env.Sender), mailstore.MaxAddress)
 	}
 	if y := env.Received.Year(); !env.Received.IsZero() && (y < 1900 || y > 2200) {
 		return nil, fmt.Errorf("sqlstore: a message cannot have been received in the year %d", y)
@@ -167,8 +163,8 @@ func (d *delivery) prepare(to []mailstore.Recipient) ([]row, error) {
 		if err := checkID(r.Drop); err != nil {
 			return nil, err
 		}
-		if len(r.Address) > maxAddress {
-			return nil, fmt.Errorf("sqlstore: a recipient's address has %d octets, more than %d", len(r.Address), maxAddress)
+		if len(r.Address) > mailstore.MaxAddress {
+			return nil, fmt.Errorf("sqlstore: a recipient's address has %d octets, more than %d", len(r.Address), mailstore.MaxAddress)
 		}
 		rows[i] = row{drop: int64(r.Drop), address: r.Address, uid: d.env.UID, received: received.UnixNano()}
 		if rows[i].uid == "" {

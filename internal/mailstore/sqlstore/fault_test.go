@@ -197,7 +197,7 @@ func TestBadArguments(t *testing.T) {
 			t.Errorf("maildrop %d takes mail", id)
 		}
 	}
-	long := strings.Repeat("x", maxAddress+1)
+	long := strings.Repeat("x", mailstore.MaxAddress+1)
 	if _, err := s.Begin(ctx, mailstore.Envelope{Sender: long}); err == nil {
 		t.Error("a sender of any length is taken")
 	}
