@@ -112,9 +112,9 @@ func TestFilesWithoutFolder(t *testing.T) {
 	}
 }
 
-func newMbox(t *testing.T, path string) *sink.Mbox {
+func newMbox(t *testing.T, path string, opt sink.MboxOptions) *sink.Mbox {
 	t.Helper()
-	s, err := sink.NewMbox(path, sink.MboxOptions{LockTimeout: 100 * time.Millisecond})
+	s, err := sink.NewMbox(path, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,9 +126,13 @@ func newMbox(t *testing.T, path string) *sink.Mbox {
 func TestMboxLocks(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mbox")
-	s := newMbox(t, path)
+	patient, hasty := newMbox(t, path, sink.MboxOptions{}), newMbox(t, path, sink.MboxOptions{LockTimeout: 100 * time.Millisecond})
 	deliver := func(key, want string) {
 		t.Helper()
+		s := patient
+		if want == "temporary" {
+			s = hasty
+		}
 		if err := sinktest.Deliver(t.Context(), s, key, text); kindOf(err) != want {
 			t.Errorf("%s: %v, want %s", key, err, want)
 		}
@@ -179,7 +183,7 @@ func TestMboxOfOthers(t *testing.T) {
 		if err := os.WriteFile(path, []byte(there), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := newMbox(t, path)
+		s := newMbox(t, path, sink.MboxOptions{})
 		if err := sinktest.Deliver(t.Context(), s, "a", "X: 2\r\n\r\nFrom new\r\n"); err != nil {
 			t.Fatal(err)
 		}

@@ -79,7 +79,11 @@ func TestPipeExitStatus(t *testing.T) {
 	} {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
-			p := pipe(t, sink.PipeOptions{Timeout: 5 * time.Second}, "sh", "-c", script)
+			opt := sink.PipeOptions{Timeout: 10 * time.Minute}
+			if strings.HasSuffix(script, "sleep 1000") {
+				opt.Timeout = 100 * time.Millisecond
+			}
+			p := pipe(t, opt, "sh", "-c", script)
 			err := sinktest.Deliver(t.Context(), p, "a", text)
 			if kindOf(err) != want {
 				t.Errorf("got %v, want %s", err, want)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/postamt/postamt/internal/collect/sink"
 	"github.com/postamt/postamt/internal/collect/sink/sinktest"
 	"github.com/postamt/postamt/internal/smtpclient"
+	"github.com/postamt/postamt/internal/testpeers"
 )
 
 // A peer is somebody else's SMTP or LMTP server. It makes a file of each message.
@@ -300,14 +302,8 @@ func TestServerCallsAgain(t *testing.T) {
 
 func TestServerAway(t *testing.T) {
 	t.Parallel()
-	p, err := newPeer(t.TempDir(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := serverSink(t, p, sink.ServerOptions{})
+	nobody := &peer{server: new(smtp.Server), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(testpeers.Unanswered(t)))}
+	s := serverSink(t, nobody, sink.ServerOptions{})
 	if err := sinktest.Deliver(t.Context(), s, "a", text); kindOf(err) != "temporary" {
 		t.Errorf("got %v, want a temporary error", err)
 	}
