@@ -25,7 +25,7 @@ import (
 func options(s *imaptest.Server) imapclient.Options {
 	return imapclient.Options{
 		Addr: s.Addr, Security: imapclient.Clear, AllowCleartext: true, User: imaptest.User, Password: imaptest.Password,
-		Timeout: 10 * time.Second,
+		Timeout: time.Minute,
 	}
 }
 

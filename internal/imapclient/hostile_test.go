@@ -20,7 +20,7 @@ func scripted(t *testing.T, text, rest string) imapclient.Options {
 	t.Helper()
 	return imapclient.Options{
 		Addr: "imap.example.com:143", Security: imapclient.Clear, AllowCleartext: true, User: "bob", Password: "geheim",
-		Timeout: 10 * time.Second, MaxMessage: 1 << 20,
+		Timeout: time.Minute, MaxMessage: 1 << 20,
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			t.Cleanup(func() { _ = near.Close() })

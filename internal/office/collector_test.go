@@ -69,7 +69,7 @@ func TestServeFetches(t *testing.T) {
 	cfg := settings(t)
 	cfg.Metrics.Listen = "127.0.0.1:0"
 	log := listen("fetched")
-	home := startWith(t, cfg, Options{Log: slog.New(log), StopTimeout: 10 * time.Second})
+	home := startWith(t, cfg, Options{Log: slog.New(log), StopTimeout: time.Minute})
 	home.change(func(c *config.Config) { c.Fetch = []config.Fetch{from(t, far, "isp")} })
 	if _, err := home.Reload(t.Context()); err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ type running struct {
 // start opens and runs an office with an account bob.
 func start(t *testing.T, cfg *config.Config) *running {
 	t.Helper()
-	return startWith(t, cfg, Options{StopTimeout: 10 * time.Second})
+	return startWith(t, cfg, Options{StopTimeout: time.Minute})
 }
 
 func startWith(t *testing.T, cfg *config.Config, opt Options) *running {

@@ -177,7 +177,7 @@ func TestMonitoring(t *testing.T) {
 	s := signIn(t, r.addr("pop3"))
 	s.say("DELE 1", "+OK", "QUIT", "+OK")
 	s.wantEOF()
-	client := &http.Client{Timeout: 10 * time.Second}
+	client := &http.Client{Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	get := func(path string) (int, string) {
 		resp, err := client.Get("http://" + r.monitor.l.Addr().String() + path)

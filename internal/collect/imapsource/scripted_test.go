@@ -66,7 +66,7 @@ func (s *scripted) source(t *testing.T, change func(*imapsource.Options)) *imaps
 	t.Helper()
 	opt := imapsource.Options{
 		URL: "imap://bob@imap.example.com", Cleartext: true, Credentials: imapclient.Credentials{Password: secret},
-		Client: imapclient.Options{Timeout: 10 * time.Second},
+		Client: imapclient.Options{Timeout: time.Minute},
 	}
 	var cert *tls.Config
 	if change != nil {

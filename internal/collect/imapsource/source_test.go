@@ -27,7 +27,7 @@ func source(t *testing.T, s *imaptest.Server, folder string) *imapsource.Source 
 	t.Helper()
 	src, err := imapsource.New(imapsource.Options{
 		URL: "imap://" + imaptest.User + "@" + s.Addr + "/" + folder, Cleartext: true,
-		Credentials: imapclient.Credentials{Password: secret}, Client: imapclient.Options{Timeout: 10 * time.Second},
+		Credentials: imapclient.Credentials{Password: secret}, Client: imapclient.Options{Timeout: time.Minute},
 	})
 	if err != nil {
 		t.Fatal(err)
