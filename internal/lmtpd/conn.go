@@ -24,7 +24,7 @@ type conn struct {
 	env   *envelope // nil outside of a transaction
 	quit  bool
 	fault error     // the first error of writing: the session is over
-	until time.Time // by then the next command must be there
+	until time.Time // by then the next command, or the message, must be there
 
 	mu      sync.Mutex
 	inData  bool // a message is being taken in: Stop lets it
@@ -162,6 +162,9 @@ func (c *conn) setInData(in bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inData = in
+	if in {
+		c.until = time.Now().Add(c.opt.MessageTimeout)
+	}
 }
 
 // armRead sets the deadline of the next read, unless the server is closing. It must not ask the server about that: between
@@ -171,7 +174,9 @@ func (c *conn) armRead() error {
 	defer c.mu.Unlock()
 	until := c.until
 	if c.inData {
-		until = time.Now().Add(c.opt.DataTimeout)
+		if more := time.Now().Add(c.opt.DataTimeout); more.Before(until) {
+			until = more
+		}
 	} else if c.closing {
 		return errClosing
 	}

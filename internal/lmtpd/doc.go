@@ -26,8 +26,8 @@
 // # Limits
 //
 // Connections, command line (2048 octets), path (512 octets), recipients (1000), message size, bad commands in a row
-// (20), time between commands (5 minutes) and between octets of a message (3 minutes), time for the store (2 minutes).
-// The memory of a connection does not grow with the message.
+// (20), time between commands (5 minutes) and between octets of a message (3 minutes), time for all of a message (1 hour)
+// and for the store (2 minutes). The memory of a connection does not grow with the message.
 //
 // # Why not a library
 //

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,13 +15,17 @@ import (
 
 func TestTooManyConnections(t *testing.T) {
 	t.Parallel()
-	_, tcp, _ := newServer(t, Options{MaxConnections: 2})
+	var refused atomic.Int32
+	_, tcp, _ := newServer(t, Options{MaxConnections: 2, ConnRefused: func() { refused.Add(1) }})
 	first, second := dial(t, tcp), dial(t, tcp)
 	first.want("220*")
 	second.want("220*")
 	third := dial(t, tcp)
 	third.want("421 4.3.2 too many connections*")
 	third.wantEOF()
+	if n := refused.Load(); n != 1 {
+		t.Errorf("%d connections were counted as refused", n)
+	}
 	first.play("C: QUIT\nS: 221*\nS|")
 }
 
@@ -229,6 +234,37 @@ func TestDrippingCommand(t *testing.T) {
 		p.wantEOF()
 		if err := srv.Shutdown(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Octets that make no message hold the connection for an hour at most, and Stop no longer than that.
+func TestDrippingMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		srv := New(Options{Store: store, Directory: fakeDirectory{}, Hostname: "foo.edu"})
+		nc, theirs := net.Pipe()
+		srv.start(theirs)
+		p := newPeer(t, nc)
+		p.hello("pat")
+		p.play("C: DATA\nS: 354*")
+		srv.Stop()
+		began := time.Now()
+		for {
+			if _, err := io.WriteString(nc, "x"); err != nil {
+				break
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		if d := time.Since(began); d < time.Hour || d > time.Hour+2*time.Minute {
+			t.Errorf("the message had %v", d)
+		}
+		if err := srv.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if len(store.all()) != 0 || store.aborted != 1 {
+			t.Errorf("%d stored, %d given up, want 0 and 1", len(store.all()), store.aborted)
 		}
 	})
 }

@@ -37,6 +37,9 @@ type Options struct {
 	CommandTimeout time.Duration
 	// DataTimeout is the longest wait for more octets of a message (RFC 5321 §4.5.3.2.5). Default 3 minutes.
 	DataTimeout time.Duration
+	// MessageTimeout is the longest time for all of a message, so that octets that drip do not hold a connection for ever.
+	// Default 1 hour.
+	MessageTimeout time.Duration
 	// WriteTimeout is the longest wait for the other end to take a reply. Default 1 minute.
 	WriteTimeout time.Duration
 	// StoreTimeout bounds each step of the store and the directory. Default 2 minutes.
@@ -49,6 +52,8 @@ type Options struct {
 	Observe func(Transaction)
 	// ConnOpen and ConnClose, if set, are called when a connection begins and ends, under the same terms.
 	ConnOpen, ConnClose func()
+	// ConnRefused, if set, is called for each connection beyond MaxConnections, under the same terms.
+	ConnRefused func()
 	// Now is the clock of trace lines and durations. Default time.Now.
 	Now func() time.Time
 }
@@ -77,6 +82,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxBadCommands, 20)
 	setDefault(&o.CommandTimeout, 5*time.Minute)
 	setDefault(&o.DataTimeout, 3*time.Minute)
+	setDefault(&o.MessageTimeout, time.Hour)
 	setDefault(&o.WriteTimeout, time.Minute)
 	setDefault(&o.StoreTimeout, 2*time.Minute)
 	if o.Logger == nil {

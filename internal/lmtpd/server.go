@@ -91,6 +91,9 @@ func (s *Server) start(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	refused := len(s.conns) >= s.opt.MaxConnections
+	if refused && !s.closing && s.opt.ConnRefused != nil {
+		s.opt.ConnRefused()
+	}
 	if s.closing || len(s.conns) >= 2*s.opt.MaxConnections {
 		_ = nc.Close() // Shutdown may be over; or there are too many even to be told so
 		return

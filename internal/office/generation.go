@@ -55,6 +55,7 @@ func newGeneration(ctx context.Context, cfg *config.Config, o *Office, former *g
 		Observe:        o.observeDelivery,
 		ConnOpen:       begin,
 		ConnClose:      end,
+		ConnRefused:    func() { o.monitor.metrics.ConnRefused("lmtp_connections") },
 	})
 	return g, nil
 }

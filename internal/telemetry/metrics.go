@@ -41,7 +41,7 @@ type Metrics struct {
 // The values of labels. Everything else counts as "other".
 var (
 	listeners = []string{"pop3", "pop3s", "lmtp"}
-	limits    = []string{"connections", "address", "account"}
+	limits    = []string{"connections", "address", "account", "lmtp_connections"}
 	reasons   = []string{"quit", "closed", "idle", "stalled", "abuse", "refused", "tls", "shutdown", "fault", "panic"}
 	verbs     = []string{
 		"USER", "PASS", "APOP", "AUTH", "STLS", "CAPA", "QUIT", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET",
@@ -158,7 +158,7 @@ func (m *Metrics) ConnClosed(listener string) {
 	m.openNow.of(listener).Dec()
 }
 
-// ConnRefused counts a connection turned away by a limit: "connections", "address" or "account".
+// ConnRefused counts a connection turned away by a limit: "connections", "address", "account" or, over LMTP, "lmtp_connections".
 func (m *Metrics) ConnRefused(limit string) {
 	if m == nil {
 		return
