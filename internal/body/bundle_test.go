@@ -238,6 +238,21 @@ func TestBundleOnBadDisk(t *testing.T) {
 	})
 }
 
+// canPunch reports whether the room of a part of a file can be given back here.
+func canPunch(t *testing.T) bool {
+	t.Helper()
+	fsys, dir := dirFS(t)
+	name := filepath.Join(dir, "punched")
+	if err := errors.Join(os.WriteFile(name, []byte("1"), 0o600), fsys.Punch("punched", 0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	octets, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets[0] == 0
+}
+
 // The room of a body in a bundle is given back, and the others stay.
 func TestRelease(t *testing.T) {
 	t.Parallel()
@@ -260,7 +275,11 @@ func TestRelease(t *testing.T) {
 			release(i)
 		}
 		wantAll(t, d, []finished{list[1], list[3], list[4]})
-		for _, i := range []int{0, 2} {
+		gone := []int{0}
+		if canPunch(t) {
+			gone = []int{0, 2}
+		}
+		for _, i := range gone {
 			if _, err := d.Load(t.Context(), list[i].id, int64(len(list[i].text))); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("body %d can still be loaded: %v", i, err)
 			}
@@ -347,7 +366,7 @@ func TestReleaseFails(t *testing.T) {
 				t.Errorf("failed at %d: %v", at+1, err)
 			}
 			// Once its end is gone nobody takes what is there for the whole.
-			if _, err := d.Load(t.Context(), list[2].id, 5); errors.Is(err, fs.ErrNotExist) != (at == 1) {
+			if _, err := d.Load(t.Context(), list[2].id, 5); canPunch(t) && errors.Is(err, fs.ErrNotExist) != (at == 1) {
 				t.Errorf("failed at %d: Load: %v", at+1, err)
 			}
 			wantAll(t, d, []finished{list[0], list[1], list[3]})

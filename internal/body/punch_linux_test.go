@@ -45,3 +45,16 @@ func TestPunch(t *testing.T) {
 		t.Errorf("a hole of 200,000 octets gives back %d", freed)
 	}
 }
+
+// Where there are no holes that is no fault; a disk that fails is one.
+func TestCannotPunch(t *testing.T) {
+	t.Parallel()
+	for errno, want := range map[syscall.Errno]bool{
+		syscall.EOPNOTSUPP: true, syscall.ENOSYS: true, syscall.EINVAL: true, syscall.EPERM: true,
+		syscall.EIO: false, syscall.ENOSPC: false, syscall.EROFS: false,
+	} {
+		if cannotPunch(errno) != want {
+			t.Errorf("%v: %v, want %v", errno, !want, want)
+		}
+	}
+}
