@@ -91,7 +91,7 @@ func (d *Daemon) run(t testing.TB) {
 		d.end <- d.cmd.Wait()
 		notify.Close() // nothing more will come
 	}()
-	notify.SetReadDeadline(time.Now().Add(30 * time.Second))
+	notify.SetReadDeadline(time.Now().Add(time.Minute))
 	for buf := make([]byte, 4096); ; {
 		n, err := notify.Read(buf)
 		if err != nil {

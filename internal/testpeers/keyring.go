@@ -56,7 +56,7 @@ func StartKeyring(t testing.TB, password string) *os.Process {
 	await := func(what string, ready func() bool) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for range 2000 {
+		for range 6000 { // a minute
 			if ready() {
 				return
 			}

@@ -126,14 +126,14 @@ func (pf postfix) drain(t *testing.T) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for range 600 {
+	for range 1200 {
 		out := run(t, "postqueue", "-c", filepath.Join(pf.dir, "etc"), "-j")
 		if len(bytes.TrimSpace(out)) == 0 {
 			return
 		}
 		<-tick.C
 	}
-	t.Fatalf("Postfix still has mail queued after 30 s:\n%s", pf.log(t))
+	t.Fatalf("Postfix still has mail queued after a minute:\n%s", pf.log(t))
 }
 
 func (pf postfix) log(t *testing.T) string {

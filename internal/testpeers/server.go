@@ -111,7 +111,7 @@ func waitFor(t testing.TB, addr string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 1500 {
+	for range 3000 { // a minute
 		if conn, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 			_ = conn.Close()
 			return
@@ -159,7 +159,7 @@ func (s *MailServer) WantLeft(t testing.TB, login, password string, want int) {
 	var got []string
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for range 200 {
+	for range 1200 { // a minute
 		got = converse(t, s.POP3, "USER "+login, "PASS "+password, "STAT", "QUIT")
 		if strings.HasPrefix(got[2], fmt.Sprintf("+OK %d ", want)) {
 			return
@@ -208,10 +208,10 @@ func toLF(m []byte) []byte {
 // converse plays single-line commands in the clear and returns their replies.
 func converse(t testing.TB, addr string, commands ...string) (replies []string) {
 	t.Helper()
-	nc, err := net.DialTimeout("tcp", addr, 10*time.Second)
+	nc, err := net.DialTimeout("tcp", addr, time.Minute)
 	must(t, err)
 	defer nc.Close()
-	must(t, nc.SetDeadline(time.Now().Add(30*time.Second)))
+	must(t, nc.SetDeadline(time.Now().Add(time.Minute)))
 	r := bufio.NewReader(nc)
 	_, err = r.ReadString('\n')
 	must(t, err)
