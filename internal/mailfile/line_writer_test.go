@@ -19,7 +19,7 @@ func TestLineWriterAgreesWithFilter(t *testing.T) {
 		}), 0, 40).Draw(t, "pieces")
 		form := LineForm{Quote: rapid.Bool().Draw(t, "quote"), LF: rapid.Bool().Draw(t, "lf")}
 		text := strings.Join(pieces, "")
-		want, err := io.ReadAll(newLineFilter(strings.NewReader(text), lineForm{quote: form.Quote, lf: form.LF}))
+		want, err := io.ReadAll(newLineFilter(strings.NewReader(text), lineForm{quote: form.Quote, lf: form.LF}, int64(len(text))))
 		if err != nil {
 			t.Fatal(err)
 		}

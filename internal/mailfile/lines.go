@@ -25,8 +25,9 @@ type lineFilter struct {
 	last    byte // the last octet of the part before
 }
 
-func newLineFilter(r io.Reader, form lineForm) *lineFilter {
-	return &lineFilter{form: form, br: bufio.NewReaderSize(r, lineBuffer)}
+// newLineFilter returns a filter of r, which is said to have so many octets: a small one needs no large buffer.
+func newLineFilter(r io.Reader, form lineForm, octets int64) *lineFilter {
+	return &lineFilter{form: form, br: bufio.NewReaderSize(r, int(min(octets, lineBuffer)))}
 }
 
 func (f *lineFilter) Read(p []byte) (int, error) {

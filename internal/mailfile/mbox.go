@@ -219,7 +219,7 @@ func (s *mboxScanner) emit(yield func(Message, error) bool) bool {
 		if m.raw {
 			return io.NopCloser(section), nil
 		}
-		return io.NopCloser(newLineFilter(section, lineForm{unquote: true})), nil
+		return io.NopCloser(newLineFilter(section, lineForm{unquote: true}, section.Size())), nil
 	}
 	msg := Message{File: s.name, Ordinal: s.ordinal, Octets: s.at - m.line, open: open}
 	msg.Sender, msg.Received = parseSeparator(m.separator)

@@ -70,7 +70,7 @@ func (m Outgoing) check() error {
 // copyBody writes the body of m to w and returns how much that was.
 func (m Outgoing) copyBody(w io.Writer, form lineForm) (int64, error) {
 	in := &countReader{r: m.Body}
-	n, err := io.Copy(w, newLineFilter(in, form))
+	n, err := io.Copy(w, newLineFilter(in, form, m.Size))
 	if err == nil && in.n != m.Size {
 		err = fmt.Errorf("it has %d octets instead of %d", in.n, m.Size)
 	}

@@ -17,8 +17,12 @@ type batch struct {
 	store   *Store
 	to      mailstore.Recipient
 	members []member
+	buf     []byte // for what is being read
 	done    bool
 }
+
+// readAtOnce is how much of a message is read at once.
+const readAtOnce = 32 << 10
 
 // A member is a message of a batch.
 type member struct {
@@ -58,12 +62,21 @@ func (b *batch) Add(ctx context.Context, env mailstore.Envelope, r io.Reader) er
 	if m.receipt != nil {
 		d.Abort()
 		m.delivery = nil
-	} else if _, err := io.Copy(d, r); err != nil {
+	} else if err := b.read(d, r); err != nil {
 		d.Abort()
 		return err
 	}
 	b.members = append(b.members, m)
 	return nil
+}
+
+// read reads r to its end. A WriteTo of r is hidden: that of a file would make a buffer for each.
+func (b *batch) read(d *delivery, r io.Reader) error {
+	if b.buf == nil {
+		b.buf = make([]byte, readAtOnce)
+	}
+	_, err := io.CopyBuffer(d, struct{ io.Reader }{r}, b.buf)
+	return err
 }
 
 // Abort gives the messages up.
