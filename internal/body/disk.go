@@ -126,7 +126,7 @@ func (d *Disk) Open(ctx context.Context, id ID, octets int64) (io.ReadCloser, in
 	return f, info.Size(), nil
 }
 
-// emptyAfter is how old an empty folder must be before Remove takes it away: far more than clocks go back by, so that
+// emptyAfter is how old an empty folder must be before Remove or Walk takes it away: far more than clocks go back by, so that
 // nobody is about to put a body there.
 const emptyAfter = 48 * time.Hour
 
@@ -138,17 +138,24 @@ func (d *Disk) Remove(ctx context.Context, id ID) error {
 	if err := d.fs.Remove(id.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("body: removing %s: %w", id, err)
 	}
-	if d.opt.Now().Sub(id.Time()) < emptyAfter+folderSpan {
-		return nil
+	if d.isOld(id.Time().Add(folderSpan)) {
+		folder := id.folder()
+		d.removeEmpty(folder, folder[:outerDigits])
 	}
-	folder := id.folder()
-	for _, name := range []string{folder, folder[:outerDigits]} {
+	return nil
+}
+
+// isOld reports whether bodies that came in until a time are so old that none comes in beside them any more.
+func (d *Disk) isOld(until time.Time) bool { return d.opt.Now().Sub(until) >= emptyAfter }
+
+// removeEmpty removes folders up to the first that is not empty, the usual case.
+func (d *Disk) removeEmpty(names ...string) {
+	for _, name := range names {
 		if d.fs.Remove(name) != nil {
-			return nil // not empty, the usual case
+			return
 		}
 		d.syncs.forget(name)
 	}
-	return nil
 }
 
 // Release removes the file of a body that is alone, and punches a hole into a bundle: first where its last octet is, for a

@@ -221,6 +221,66 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// A folder whose last file went when it was young does not stay for ever.
+func TestWalkRemovesEmptyFolders(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	d, dir := newDisk(t, body.Options{Now: func() time.Time { return now }})
+	var ids []body.ID
+	for range 3 {
+		id, _ := store(t, d, "x")
+		ids = append(ids, id)
+		now = now.Add(time.Hour)
+	}
+	for _, id := range ids[:2] {
+		if err := d.Remove(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		later   time.Duration
+		folders int // in all
+	}{
+		{24 * time.Hour, 4},
+		{72 * time.Hour, 2}, // that with a file, and the one it is in
+		{30 * 24 * time.Hour, 2},
+	} {
+		now = now.Add(tt.later)
+		bodies := 0
+		if err := d.Walk(t.Context(), func(body.Entry) error { bodies++; return nil }); err != nil || bodies != 1 {
+			t.Errorf("after %v: %d bodies, %v", tt.later, bodies, err)
+		}
+		if n := foldersIn(t, dir); n != tt.folders {
+			t.Errorf("after %v: %d folders, want %d", tt.later, n, tt.folders)
+		}
+	}
+	for _, name := range files(t, dir) {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Walk(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if n := foldersIn(t, dir); n != 0 {
+		t.Errorf("%d folders are left of nothing", n)
+	}
+}
+
+func foldersIn(t *testing.T, dir string) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n - 1
+}
+
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

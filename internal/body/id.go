@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -105,6 +106,12 @@ func (id ID) appendFolder(dst []byte) []byte {
 	dst = append(dst, digits[:outerDigits]...)
 	dst = append(dst, '/')
 	return append(dst, digits[outerDigits:outerDigits+innerDigits]...)
+}
+
+// folderEnd returns the end of the time of which the bodies in a folder are, by its digits, or those of the folder it is in.
+func folderEnd(digits string) time.Time {
+	n, _ := strconv.ParseInt(digits, 16, 64)
+	return time.UnixMilli((n + 1) << (48 - 4*len(digits)))
 }
 
 func isLowerHex(s string) bool {

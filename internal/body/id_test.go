@@ -80,6 +80,32 @@ func TestInside(t *testing.T) {
 	}
 }
 
+// What is in a folder is from before its end, and what is beside it is not.
+func TestFolderEnd(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	id, err := newID(at, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := id.folder()
+	for _, digits := range []string{folder[:outerDigits], strings.ReplaceAll(folder, "/", "")} {
+		end := folderEnd(digits)
+		if !at.Before(end) {
+			t.Errorf("%s ends at %v, and has %v", digits, end, at)
+		}
+		for ms, same := range map[int64]bool{-1: true, 0: false} {
+			other, err := newID(end.Add(time.Duration(ms)*time.Millisecond), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.HasPrefix(strings.ReplaceAll(other.folder(), "/", ""), digits); got != same {
+				t.Errorf("%s ends at %v, and has what came %d ms later: %v", digits, end, ms, got)
+			}
+		}
+	}
+}
+
 func TestIDsOfAPeriodShareAFolder(t *testing.T) {
 	t.Parallel()
 	folders := map[string]bool{}

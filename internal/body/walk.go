@@ -7,12 +7,21 @@ import (
 	"io/fs"
 )
 
-// Walk calls fn for every file. Those that are not named like a file of bodies in its place are left out.
+// Walk calls fn for every file. Those that are not named like a file of bodies in its place are left out. On its way it
+// removes folders that are old and empty: those whose last file went when they were not old.
 func (d *Disk) Walk(ctx context.Context, fn func(Entry) error) error {
 	return d.folders(ctx, ".", outerDigits, func(outer string) error {
-		return d.folders(ctx, outer, innerDigits, func(inner string) error {
-			return d.entries(ctx, outer+"/"+inner, fn)
+		err := d.folders(ctx, outer, innerDigits, func(inner string) error {
+			err := d.entries(ctx, outer+"/"+inner, fn)
+			if err == nil && d.isOld(folderEnd(outer+inner)) {
+				d.removeEmpty(outer + "/" + inner)
+			}
+			return err
 		})
+		if err == nil && d.isOld(folderEnd(outer)) {
+			d.removeEmpty(outer)
+		}
+		return err
 	})
 }
 
