@@ -188,7 +188,8 @@ type CheckOptions struct {
 	// Repair mends what is safe to mend: packed listings are built anew, left-over files removed, facts that can be
 	// computed again set right. What would lose mail is reported and left alone.
 	Repair bool
-	// Digests reads every body and compares its SHA-256 and facts; without it only presence and size are compared.
+	// Digests reads every body and compares its SHA-256 and facts; without it only presence and size are compared, but for
+	// small bodies that share a file, whose size shows in nothing else.
 	Digests bool
 	// Progress, if set, is called now and then with messages done and in all.
 	Progress func(done, total int)
