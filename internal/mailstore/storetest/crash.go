@@ -158,6 +158,9 @@ func (b *base) audit(t *testing.T, open Opener, dir, script string, said []strin
 	}
 	l.maybe[bob] = append(l.maybe[bob], b.deleted...)
 	l.audit(note, s)
+	if script == batchScript {
+		auditBatch(note, s)
+	}
 	if err := l.deliver(s, "after\r\n", alice, bob); err != nil {
 		t.Errorf("%s: delivering again: %v", when, err)
 	}
@@ -225,5 +228,24 @@ func (b *base) auditDeleted(t tester, s mailstore.Store, l *ledger, acknowledged
 	}
 	if now := len(contents(t, s, alice)); now != left+n {
 		t.Errorf("%d messages and %d that came back make %d", left, n, now)
+	}
+}
+
+// auditBatch sees that a batch is there whole and in order, or not at all; it may be there more than once.
+func auditBatch(t tester, s mailstore.Store) {
+	t.Helper()
+	at := 0
+	batch := childTexts[inBatch:]
+	for _, text := range texts(contents(t, s, alice)) {
+		if !strings.HasPrefix(text, "batch") {
+			continue
+		}
+		if text != batch[at].text {
+			t.Errorf("%.10q of a batch comes where %.10q belongs", text, batch[at].text)
+		}
+		at = (at + 1) % len(batch)
+	}
+	if at != 0 {
+		t.Errorf("of %d messages of a batch %d are there", len(batch), at)
 	}
 }

@@ -84,10 +84,14 @@ func childConfig(dir string) (Config, error) {
 var scripts = map[string]func(mailstore.Store) error{
 	"deliver":   childDeliver,
 	"together":  childTogether,
+	batchScript: childBatch,
 	"update":    childUpdate,
 	sweepScript: childSweep,
 	closeScript: childDeliver,
 }
+
+// batchScript stores several messages as one.
+const batchScript = "batch"
 
 // closeScript is broken while it closes the store, which copies the database's log.
 const closeScript = "close"
@@ -96,7 +100,7 @@ const closeScript = "close"
 const sweepScript = "sweep"
 
 // childTexts are delivered by a child: the first inOrder one after the other, to two maildrops and to one, the second
-// larger than a block; the others at the same time.
+// larger than a block; the others at the same time, but those from inBatch on, which are one batch.
 var childTexts = []letter{
 	{"first\r\n", []mailstore.DropID{alice, bob}},
 	{"second " + strings.Repeat("0123456789abcdef\r\n", 6000), []mailstore.DropID{bob}},
@@ -105,9 +109,15 @@ var childTexts = []letter{
 	{"together 3\r\n", []mailstore.DropID{bob, alice}},
 	{"together 4 " + strings.Repeat("0123456789abcdef\r\n", 2000), []mailstore.DropID{alice}},
 	{"together 5\r\n", []mailstore.DropID{bob}},
+	{"batch 1\r\n", []mailstore.DropID{alice}},
+	{"batch 2 " + strings.Repeat("0123456789abcdef\r\n", 6000), []mailstore.DropID{alice}},
+	{"batch 3\r\n", []mailstore.DropID{alice}},
 }
 
-const inOrder = 2
+const (
+	inOrder = 2
+	inBatch = 7
+)
 
 func childDeliver(s mailstore.Store) error {
 	for i := range inOrder {
@@ -121,7 +131,7 @@ func childDeliver(s mailstore.Store) error {
 
 // childTogether delivers at the same time, so that messages share files and commits.
 func childTogether(s mailstore.Store) error {
-	errs := make([]error, len(childTexts)-inOrder)
+	errs := make([]error, inBatch-inOrder)
 	together(len(errs), func(i int) { errs[i] = childOne(s, inOrder+i) })
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -141,6 +151,26 @@ func childOne(s mailstore.Store, i int) error {
 		line += " " + r.UID
 	}
 	fmt.Println(line)
+	return nil
+}
+
+func childBatch(s mailstore.Store) error {
+	var all []string
+	for _, m := range childTexts[inBatch:] {
+		all = append(all, m.text)
+	}
+	b, err := batchOf(s, alice, all...)
+	if err != nil {
+		return err
+	}
+	receipts, err := b.Commit(background)
+	if err != nil {
+		return err
+	}
+	sysfault.Tell(sysfault.MarkDurable)
+	for i, r := range receipts {
+		fmt.Println("delivered", inBatch+i, r.UID)
+	}
 	return nil
 }
 
