@@ -1,9 +1,12 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -217,6 +220,99 @@ func TestBundleWithWrongOctets(t *testing.T) {
 			if p.Kind != mailstore.ProblemListingWrong { // the sums of the maildrop
 				t.Errorf("after the sweep: %+v", p)
 			}
+		}
+	})
+}
+
+// canPunch reports whether the room of a part of a file can be given back in a folder of bodies.
+func canPunch(t *testing.T, fsys body.FS, dir string) bool {
+	t.Helper()
+	name := filepath.Join(dir, "punched")
+	if err := errors.Join(os.WriteFile(name, []byte("1"), 0o600), fsys.Punch("punched", 0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	octets, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets[0] == 0
+}
+
+// A delivery that is cancelled while its body is made durable together with others ends without a message, and its room
+// comes back.
+func TestBundleCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s, gate := gated(t, dir, Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i, text := range []string{"alone\r\n", "first\r\n", "cancelled\r\n", "last\r\n"} {
+			wg.Go(func() {
+				d, err := s.Begin(ctx, mailstore.Envelope{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := io.WriteString(d, text); err != nil {
+					t.Error(err)
+				}
+				use, want := t.Context(), error(nil)
+				if i == 2 {
+					use, want = ctx, context.Canceled
+				}
+				if _, err := d.Commit(use, []mailstore.Recipient{{Drop: 1}}); !errors.Is(err, want) {
+					t.Errorf("%q: %v, want %v", text, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		cancel()
+		close(gate.Open)
+		wg.Wait()
+		if n := rowsOf(t, s, "messages"); n != 3 {
+			t.Errorf("%d messages, want 3", n)
+		}
+		wantClean(t, s, 1)
+		var octets []byte
+		err := s.bodies.Walk(t.Context(), func(e body.Entry) error {
+			name := e.ID.String()
+			more, err := os.ReadFile(filepath.Join(dir, "bodies", name[:5], name[5:7], name[:26]))
+			octets = append(octets, more...)
+			return err
+		})
+		if err != nil || len(octets) != len("alone..first..cancelled..last..") {
+			t.Errorf("there are %q, %v", octets, err)
+		}
+		if bytes.Contains(octets, []byte("cancelled")) && canPunch(t, gate, dir+"/bodies") {
+			t.Errorf("what was cancelled is still there: %q", octets)
+		}
+	})
+}
+
+// A store whose catalog is closed under deliveries that share a file acknowledges none of them, and keeps none.
+func TestBundleClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s, gate := gated(t, dir, Options{})
+		var wg sync.WaitGroup
+		for _, text := range []string{"alone\r\n", "first\r\n", "last\r\n"} {
+			wg.Go(func() {
+				if _, err := tryDeliver(s, text, 1); !errors.Is(err, mailstore.ErrUnavailable) {
+					t.Errorf("%q: %v, want ErrUnavailable", text, err)
+				}
+			})
+			synctest.Wait()
+		}
+		if err := s.cat.Close(); err != nil {
+			t.Error(err)
+		}
+		close(gate.Open)
+		wg.Wait()
+		again := openTestAt(t, dir, Options{})
+		if n := rowsOf(t, again, "messages"); n != 0 {
+			t.Errorf("%d messages, want none", n)
 		}
 	})
 }
