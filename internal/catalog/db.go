@@ -52,7 +52,7 @@ func Open(ctx context.Context, path string, opt Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.readers, err = pool(path, busyPragma(opt.BusyTimeout), "query_only(1)", "temp_store(MEMORY)", "cache_size(-4096)")
+	db.readers, err = pool(path, busyPragma(opt.BusyTimeout), "query_only(1)", "temp_store(MEMORY)", readerCache)
 	if err != nil {
 		return nil, errors.Join(err, db.writers.Close())
 	}
