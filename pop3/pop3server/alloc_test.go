@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,8 +168,41 @@ func TestSignInAllocations(t *testing.T) {
 		c.release()
 		c.cancel()
 	})
-	if most := 25.0; n > most {
+	if most := 24.0; n > most {
 		t.Errorf("%v allocations, want at most %v", n, most)
+	}
+}
+
+// TestIdleSessionIsSmall pins what a session keeps of the heap between commands, without connection, stack and maildrop.
+func TestIdleSessionIsSmall(t *testing.T) {
+	const sessions = 500
+	nc := new(scripted)
+	nc.drop = &fixed{scripted: nc, text: fixedBody, form: FormCRLF}
+	s := New(Options{Backend: nc, Cleartext: CleartextAlways, MaxConnsPerUser: -1})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // empties pools of buffers
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	var held [sessions]*Conn
+	before := heap()
+	for i := range held {
+		nc.in.Reset("USER alice\r\nPASS secret\r\n")
+		c := s.newConn(nc, false)
+		c.peers = watchPeers(nil, -1)
+		if err := errors.Join(c.open(), c.next(), c.next(), c.flush()); err != nil || !c.signedIn() {
+			t.Fatal("not signed in", err)
+		}
+		held[i] = c
+	}
+	if each := (int64(heap()) - int64(before)) / sessions; each > 1850 {
+		t.Errorf("a session keeps %d octets", each)
+	}
+	for _, c := range held {
+		c.release()
+		c.cancel()
 	}
 }
 

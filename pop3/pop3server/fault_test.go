@@ -461,6 +461,36 @@ func TestBackendTimeout(t *testing.T) {
 	})
 }
 
+// TestCloseEndsCalls: a backend that is at work for a connection hears that it is cut, and one that is called after that
+// hears it at once.
+func TestCloseEndsCalls(t *testing.T) {
+	t.Parallel()
+	entered := make(chan struct{})
+	var second error
+	s := &stub{}
+	s.auth = func(*pop3server.Conn) pop3server.Auth {
+		return pop3server.Auth{Password: func(ctx context.Context, _, _, user, _ string) (pop3server.Identity, error) {
+			close(entered)
+			<-ctx.Done()
+			return pop3server.Identity{User: user}, nil
+		}}
+	}
+	s.open = func(ctx context.Context) error {
+		second = ctx.Err()
+		return second
+	}
+	srv := s.server(t, nil)
+	p := srv.pipe(t).greeted()
+	p.cmd("USER u", "+OK ")
+	p.send("PASS p\r\n")
+	<-entered
+	_ = srv.Close() // waits for the session
+	if !errors.Is(second, context.Canceled) {
+		t.Errorf("Open's context: %v", second)
+	}
+	s.balanced(t)
+}
+
 // TestHooksAndLog: what is told about a session, and that no secret is among it.
 func TestHooksAndLog(t *testing.T) { // S-206
 	t.Parallel()
