@@ -241,19 +241,6 @@ func (c *Collector) progress(e collect.Event) {
 
 func (c *Collector) done(a collect.Account, r collect.Report, err error) {
 	result := FetchResult{r, err}
-	log := c.opt.Log.With("account", a.Name)
-	switch class := collect.Classify(err); {
-	case class == collect.Cancelled:
-		log.Info("fetching was stopped", "messages", r.Fetched)
-	case class == collect.Busy:
-		log.Info("the mailbox is in use, trying again later", "err", err)
-	case err != nil:
-		log.Warn("mail cannot be fetched", "class", class.String(), "err", err, "messages", r.Fetched)
-	case r.Fetched > 0 || r.Deleted > 0 || r.Failed > 0:
-		log.Info("fetched", "messages", r.Fetched, "octets", r.Octets, "deleted", r.Deleted, "failed", r.Failed, "set_aside", len(r.SetAside))
-	default:
-		log.Debug("nothing to fetch")
-	}
 	c.mu.Lock()
 	if err == nil {
 		c.poison[a.Name] = len(r.SetAside)
@@ -270,6 +257,20 @@ func (c *Collector) done(a collect.Account, r collect.Report, err error) {
 		run.Result = telemetry.FetchPermanent
 	}
 	c.opt.metrics.FetchRun(run)
+	// The log comes after the metrics: who reads of a run in it finds the run counted.
+	log := c.opt.Log.With("account", a.Name)
+	switch class := collect.Classify(err); {
+	case class == collect.Cancelled:
+		log.Info("fetching was stopped", "messages", r.Fetched)
+	case class == collect.Busy:
+		log.Info("the mailbox is in use, trying again later", "err", err)
+	case err != nil:
+		log.Warn("mail cannot be fetched", "class", class.String(), "err", err, "messages", r.Fetched)
+	case r.Fetched > 0 || r.Deleted > 0 || r.Failed > 0:
+		log.Info("fetched", "messages", r.Fetched, "octets", r.Octets, "deleted", r.Deleted, "failed", r.Failed, "set_aside", len(r.SetAside))
+	default:
+		log.Debug("nothing to fetch")
+	}
 	if c.opt.Done != nil {
 		c.opt.Done(result)
 	}
