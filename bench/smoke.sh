@@ -23,7 +23,7 @@ for i in 0 1 2 3; do
   "$w/postamt" import --config "$w/postamt.toml" maildir "$w/mail/s$i/Maildir" s$i >/dev/null
 done
 "$w/postamt" serve --config "$w/postamt.toml" 2>"$w/log" & pid=$!
-for _ in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/31110) 2>/dev/null && break; sleep 0.1; done
+for _ in $(seq 600); do (exec 3<>/dev/tcp/127.0.0.1/31110) 2>/dev/null && break; sleep 0.1; done
 load() {
   echo "+ popload $*"
   "$w/popload" -pids $pid -users 4 -conns 2 -duration 1s "$@" >"$w/result" || { cat "$w/result"; tail -20 "$w/log"; exit 1; }
