@@ -225,15 +225,18 @@ func (l *listing) loadTail(ctx context.Context, tx catalog.Tx, d *dropRow) error
 	if d.packedTo+int64(first) == d.nextSeq {
 		return nil
 	}
+	left := int(d.nextSeq-d.packedTo) - d.tailDeleted.count()
 	var g *segment
 	return eachMessage(ctx, tx, l.drop, d.packedTo+int64(first), d.nextSeq, func(m *message) error {
 		if d.tailDeleted.has(int(m.seq - d.packedTo)) {
 			return nil
 		}
 		if g == nil || g.chunk != m.seq/chunkSize {
-			g = &segment{chunk: m.seq / chunkSize}
+			// Room for what is left and no more: the listing stays as long as the session and longer.
+			g = &segment{chunk: m.seq / chunkSize, records: make([]record, 0, max(0, min(left, packEvery)))}
 			l.segments = append(l.segments, g)
 		}
+		left--
 		g.add(m)
 		return nil
 	})

@@ -286,6 +286,20 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+// Sessions and the cache keep listings: one takes no more room than its messages need.
+func TestListingHasNoSpareRoom(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{ListingCache: -1})
+	fill(t, s, 1, 5)
+	l, err := s.listing(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := l.segments[0].records; len(r) != 5 || cap(r) != 5 {
+		t.Errorf("room for %d records, %d are there, want 5", cap(r), len(r))
+	}
+}
+
 func TestCacheKeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	c := newListingCache(1 << 20)
