@@ -196,7 +196,7 @@ func compareFrom(ctx context.Context, s server, took map[string][]cost) error {
 
 // listening waits until something listens at addr.
 func listening(ctx context.Context, addr string) error {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			return c.Close()
 		}

@@ -77,7 +77,7 @@ func signIn(c *strictpop3.Conn, user, pass string) error {
 
 // open signs in to b, whose session lock is held. The server may need a moment to notice that the last session was cut.
 func (s *soak) open(b *box, w wire, buf []byte) (*strictpop3.Conn, error) {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(sessionTime); ; time.Sleep(10 * time.Millisecond) {
 		c, err := dial(s.address(w), w, buf)
 		if err != nil {
 			return nil, err
