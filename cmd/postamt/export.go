@@ -77,9 +77,13 @@ func (a *app) export(ctx context.Context, drop mailstore.Drop, format mailfile.F
 	bar := a.notes.Progress("exporting", drop.Octets(), terminal.Octets)
 	sum := exportSummary{Path: path}
 	for i := range drop.Len() {
-		switch written, err := exportOne(ctx, drop, w, i); {
+		written, err := exportOne(ctx, drop, w, i)
+		_, final := errors.AsType[*mailfile.FinalError](err)
+		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case final:
+			return err
 		case err != nil:
 			sum.Failed++
 			_, _ = fmt.Fprintf(a.errs, "postamt: left out: %s\n", terminal.Printable(plainly(err.Error())))

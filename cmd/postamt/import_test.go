@@ -143,15 +143,10 @@ func sized(n int) []int {
 // of no message that it is stored which is not. The next run takes the rest, and nothing twice.
 func TestImportBroken(t *testing.T) {
 	t.Parallel()
-	if err := sysfault.Supported(); err != nil {
-		if os.Getenv("POSTAMT_PEERS") == "required" {
-			t.Fatalf("nothing can be broken here: %v", err)
-		}
-		t.Skipf("skipped, nothing was broken: %v", err)
-	}
+	needBroken(t)
 	base := newMoving(t)
 	mbox := base.mbox(t, sized(2*mailstore.MaxBatch+20)...)
-	points := 4
+	points := 3
 	if testing.Short() {
 		points = 2
 	}
@@ -162,13 +157,18 @@ func TestImportBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dry, _, _ := base.copied(t).broken(t, mbox, sysfault.Plan{Errno: plan.Errno})
+			broken := func(m *moving, plan sysfault.Plan) (sysfault.Result, importSummary, string) {
+				plan.Folder = filepath.Join(m.dir, "data")
+				result, said := m.broken(t, plan, "import", "mbox", "--json", mbox, "bob")
+				return result, summaryIn(t, said), said
+			}
+			dry, _, _ := broken(base.copied(t), sysfault.Plan{Errno: plan.Errno})
 			calls := len(dry.Calls)
 			some := false // a run was broken between its first message and its last
 			for i := range points {
 				plan.At = 1 + (2*i+1)*calls/(2*points)
 				m := base.copied(t)
-				result, sum, said := m.broken(t, mbox, plan)
+				result, sum, said := broken(m, plan)
 				if !result.Broken {
 					continue // it took fewer calls this time
 				}
@@ -330,9 +330,19 @@ func TestImportMemory(t *testing.T) {
 // tracedEnv tells the program that it is traced.
 const tracedEnv = "POSTAMT_TEST_TRACED"
 
-// broken imports in a process in which a system call on the data folder is broken, and returns what became of it, its
-// summary if there is one, and all it said.
-func (m *moving) broken(t *testing.T, mbox string, plan sysfault.Plan) (sysfault.Result, importSummary, string) {
+// needBroken skips the test where system calls cannot be broken.
+func needBroken(t *testing.T) {
+	t.Helper()
+	if err := sysfault.Supported(); err != nil {
+		if os.Getenv("POSTAMT_PEERS") == "required" {
+			t.Fatalf("nothing can be broken here: %v", err)
+		}
+		t.Skipf("skipped, nothing was broken: %v", err)
+	}
+}
+
+// broken runs a command in a process in which a system call is broken, and returns what became of it and all it said.
+func (m *moving) broken(t *testing.T, plan sysfault.Plan, args ...string) (sysfault.Result, string) {
 	t.Helper()
 	exe, err := exec.LookPath("postamt")
 	if err != nil {
@@ -343,8 +353,7 @@ func (m *moving) broken(t *testing.T, mbox string, plan sysfault.Plan) (sysfault
 		t.Fatal(err)
 	}
 	defer out.Close()
-	plan.Folder = filepath.Join(m.dir, "data")
-	args := []string{"import", "mbox", "--json", mbox, "bob", "--config", m.config}
+	args = append(args, "--config", m.config)
 	result, err := sysfault.Run(t.Context(), plan, exe, args, &os.ProcAttr{
 		Env: append(os.Environ(), tracedEnv+"=1"), Files: []*os.File{nil, out, out},
 	})
@@ -358,11 +367,16 @@ func (m *moving) broken(t *testing.T, mbox string, plan sysfault.Plan) (sysfault
 	if !result.Broken && result.Exit != 0 {
 		t.Fatalf("nothing was broken, exit status %d\n%s", result.Exit, said)
 	}
-	var sum importSummary
-	if i := bytes.IndexByte(said, '{'); i >= 0 {
-		if err := json.NewDecoder(bytes.NewReader(said[i:])).Decode(&sum); err != nil {
+	return result, string(said)
+}
+
+// summaryIn returns the summary among what an import said, a zero one if there is none.
+func summaryIn(t *testing.T, said string) (sum importSummary) {
+	t.Helper()
+	if i := strings.IndexByte(said, '{'); i >= 0 {
+		if err := json.NewDecoder(strings.NewReader(said[i:])).Decode(&sum); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
 	}
-	return result, sum, string(said)
+	return sum
 }

@@ -2,6 +2,7 @@ package mailfile
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,15 +13,30 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // A maildirWriter adds messages to a Maildir.
 type maildirWriter struct {
 	root *os.Root
 	opt  WriterOptions
+	out  *bufio.Writer
 	have map[string]bool // unique parts of names, in cur and new
-	mark string          // the name of this run's file in tmp
+	mark string          // the names of this run's files in tmp begin with it
+
+	waiting []waitingFile
+	err     error // why files that waited are not in new, final
 }
+
+// A waitingFile is in tmp, written but not durable.
+type waitingFile struct {
+	f         *os.File
+	uid       string
+	tmp, name string
+}
+
+// maxWaiting is how many files are made durable together: at the same time they share the work of the disk.
+const maxWaiting = 64
 
 func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 	dir, err := filepath.Abs(dir)
@@ -40,7 +56,7 @@ func createMaildir(dir string, opt WriterOptions) (*maildirWriter, error) {
 	if err := mustBeMaildir(root); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	w := &maildirWriter{root: root, opt: opt, have: make(map[string]bool), mark: rand.Text() + ".postamt"}
+	w := &maildirWriter{root: root, opt: opt, have: make(map[string]bool), mark: rand.Text() + ".postamt", out: bufio.NewWriterSize(nil, lineBuffer)}
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		if err := root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, errors.Join(err, root.Close())
@@ -119,51 +135,79 @@ func maildirName(m Outgoing) string {
 // maxUIDName keeps names of files well below the 255 octets that file systems take.
 const maxUIDName = 120
 
-// Write puts the message under tmp, makes its content durable, and moves it to new.
+// Write puts the message under tmp. When enough are there, all are made durable, and only then moved to new: what is there
+// is whole, also after a crash.
 func (w *maildirWriter) Write(ctx context.Context, m Outgoing) (bool, error) {
 	if w.root == nil {
 		return false, errEnded
 	}
-	if err := errors.Join(ctx.Err(), m.check()); err != nil {
+	if err := errors.Join(w.err, ctx.Err(), m.check()); err != nil {
 		return false, err
 	}
 	name := maildirName(m)
 	if w.have[name] {
 		return false, nil
 	}
-	tmp := "tmp/" + w.mark
-	octets, err := w.writeFile(tmp, m)
-	if err == nil {
-		// S is the size of the file, W the size with CRLF.
-		err = w.root.Rename(tmp, fmt.Sprintf("new/%s,S=%d,W=%d", name, octets, m.Size))
-	}
+	tmp := fmt.Sprintf("tmp/%s.%d", w.mark, len(w.waiting))
+	f, octets, err := w.writeFile(tmp, m)
 	if err != nil {
 		if err2 := w.root.Remove(tmp); err2 != nil && !errors.Is(err2, fs.ErrNotExist) {
 			err = errors.Join(err, err2)
 		}
 		return false, fmt.Errorf("mailfile: writing message %s: %w", m.UID, err)
 	}
+	// S is the size of the file, W the size with CRLF.
+	to := fmt.Sprintf("new/%s,S=%d,W=%d", name, octets, m.Size)
+	w.waiting = append(w.waiting, waitingFile{f: f, uid: m.UID, tmp: tmp, name: to})
 	w.have[name] = true
+	if len(w.waiting) == maxWaiting {
+		if err := w.settle(); err != nil {
+			return false, err
+		}
+	}
 	return true, nil
 }
 
-func (w *maildirWriter) writeFile(name string, m Outgoing) (int64, error) {
+// settle makes the files that wait durable and moves them to new.
+func (w *maildirWriter) settle() error {
+	errs := make([]error, len(w.waiting))
+	var wg sync.WaitGroup
+	for i, wf := range w.waiting {
+		wg.Go(func() { errs[i] = errors.Join(wf.f.Sync(), wf.f.Close()) })
+	}
+	wg.Wait()
+	for i, wf := range w.waiting {
+		if errs[i] == nil {
+			errs[i] = w.root.Rename(wf.tmp, wf.name)
+		}
+		if errs[i] != nil {
+			_ = w.root.Remove(wf.tmp) // if it stays it does no harm: mail readers clear tmp
+			err := fmt.Errorf("mailfile: writing message %s: %w", wf.uid, errs[i])
+			w.err = cmp.Or(w.err, error(&FinalError{err}))
+		}
+	}
+	w.waiting = w.waiting[:0]
+	return w.err
+}
+
+// writeFile writes a file and leaves it open.
+func (w *maildirWriter) writeFile(name string, m Outgoing) (*os.File, int64, error) {
 	f, err := w.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	out := bufio.NewWriterSize(f, lineBuffer)
-	octets, err := m.copyBody(out, lineForm{lf: !w.opt.KeepCRLF})
+	w.out.Reset(f)
+	octets, err := m.copyBody(w.out, lineForm{lf: !w.opt.KeepCRLF})
 	if err == nil {
-		err = out.Flush()
+		err = w.out.Flush()
 	}
 	if err == nil {
-		err = f.Sync()
+		err = w.root.Chtimes(name, m.Received, m.Received)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return octets, err
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
 	}
-	return octets, w.root.Chtimes(name, m.Received, m.Received)
+	return f, octets, nil
 }
 
 // Close makes the names durable.
@@ -172,6 +216,9 @@ func (w *maildirWriter) Close() error {
 		return errEnded
 	}
 	defer w.Abort()
+	if err := w.settle(); err != nil {
+		return err
+	}
 	for _, sub := range []string{"new", "."} {
 		f, err := w.root.Open(sub)
 		if err != nil {
@@ -186,6 +233,11 @@ func (w *maildirWriter) Close() error {
 
 func (w *maildirWriter) Abort() {
 	if w.root != nil {
+		for _, wf := range w.waiting {
+			_ = wf.f.Close()
+			_ = w.root.Remove(wf.tmp)
+		}
+		w.waiting = nil
 		_ = w.root.Close()
 		w.root = nil
 	}

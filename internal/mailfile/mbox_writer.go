@@ -68,7 +68,7 @@ func (w *mboxWriter) Write(ctx context.Context, m Outgoing) (bool, error) {
 	w.out.Reset(w.file)
 	_, seekErr := w.file.Seek(w.at, io.SeekStart)
 	if w.err = errors.Join(w.file.Truncate(w.at), seekErr); w.err != nil {
-		w.err = fmt.Errorf("mailfile: %s cannot be put right after an error: %w", w.path, w.err)
+		w.err = &FinalError{fmt.Errorf("mailfile: %s cannot be put right after an error: %w", w.path, w.err)}
 	}
 	return false, errors.Join(err, w.err)
 }

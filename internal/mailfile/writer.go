@@ -24,15 +24,23 @@ type Outgoing struct {
 
 // A Writer writes messages into files of mail. It is used by one goroutine.
 type Writer interface {
-	// Write writes one message. It is false if the message was there already. An error concerns this message; the
-	// next may be tried.
+	// Write writes one message. It is false if the message was there already. After a *FinalError nothing more can be
+	// written, and it may concern messages before; any other error concerns this message, and the next may be tried.
 	Write(ctx context.Context, m Outgoing) (bool, error)
 	// Close makes durable what was written. Only after it returned nil is the export there for certain.
 	Close() error
-	// Abort gives up. What a Maildir got already stays there; an mbox does not come into being. After Close it does
-	// nothing.
+	// Abort gives up. What a Maildir got already stays there, but for the last few; an mbox does not come into being.
+	// After Close it does nothing.
 	Abort()
 }
+
+// A FinalError says that a Writer cannot go on.
+type FinalError struct{ Err error }
+
+func (e *FinalError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FinalError) Unwrap() error { return e.Err }
 
 // WriterOptions say how messages are written. The zero value is what other programs on Unix expect.
 type WriterOptions struct {

@@ -2,6 +2,7 @@ package mailfile_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -230,6 +231,57 @@ func TestAbort(t *testing.T) {
 	}
 	if _, err := mailfile.Create(mailfile.Maildir, filepath.Join(dir, "no", "parent"), mailfile.WriterOptions{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no parent: %v", err)
+	}
+}
+
+// Files of a Maildir get their names together. Those that have none yet when it is given up, or cannot have it, are gone, and
+// the latter is final.
+func TestMaildirWaits(t *testing.T) {
+	t.Parallel()
+	const together = 64
+	write := func(dir string, from, to int) (mailfile.Writer, error) {
+		w, err := mailfile.Create(mailfile.Maildir, dir, mailfile.WriterOptions{})
+		for i := from; i < to && err == nil; i++ {
+			_, err = w.Write(t.Context(), outgoing(fmt.Sprint("u", i), "x\r\n"))
+		}
+		return w, err
+	}
+	in := func(dir, sub string) int { return len(names(t, filepath.Join(dir, sub))) }
+
+	dir := filepath.Join(t.TempDir(), "given up")
+	w, err := write(dir, 0, together+5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in(dir, "new") != together || in(dir, "tmp") != 5 {
+		t.Errorf("%d files in new, %d in tmp, want %d and 5", in(dir, "new"), in(dir, "tmp"), together)
+	}
+	w.Abort()
+	if in(dir, "new") != together || in(dir, "tmp") != 0 {
+		t.Errorf("after Abort %d files in new, %d in tmp", in(dir, "new"), in(dir, "tmp"))
+	}
+	if w, err = write(dir, 0, together+5); err != nil || w.Close() != nil || in(dir, "new") != together+5 {
+		t.Errorf("again: %d files in new, %v", in(dir, "new"), err)
+	}
+
+	dir = filepath.Join(t.TempDir(), "no new")
+	if w, err = write(dir, 0, together-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "new")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err := w.Write(t.Context(), outgoing("last", "x\r\n"))
+		if _, final := errors.AsType[*mailfile.FinalError](err); !final || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("nothing can be moved to new: %v", err)
+		}
+	}
+	if err := w.Close(); err == nil {
+		t.Error("Close says that all is well")
+	}
+	if n := in(dir, "tmp"); n != 0 {
+		t.Errorf("%d files are left in tmp", n)
 	}
 }
 
