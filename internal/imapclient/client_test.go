@@ -193,6 +193,7 @@ func TestAppendOfWhatBreaksOff(t *testing.T) {
 			t.Errorf("%d octets: %v", size, err)
 		}
 	}
+	s.Ended()
 	if n := s.Count(t, "INBOX"); n != 0 {
 		t.Errorf("%d messages", n)
 	}

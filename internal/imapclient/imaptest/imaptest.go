@@ -3,6 +3,7 @@ package imaptest
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -38,6 +39,7 @@ type Server struct {
 	Addr string
 
 	mailbox *imapmemserver.User
+	open    sync.WaitGroup // connections
 
 	mu   sync.Mutex
 	wrap func(net.Conn) net.Conn
@@ -69,7 +71,7 @@ func Start(tb testing.TB, opt Options) *Server {
 	memory.AddUser(s.mailbox)
 	srv := imapserver.New(&imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-			return memory.NewSession(), nil, nil
+			return session{memory.NewSession().(imapserver.SessionIMAP4rev2)}, nil, nil
 		},
 		Caps: set, TLSConfig: opt.TLS, InsecureAuth: true, Logger: log.New(io.Discard, "", 0),
 	})
@@ -80,6 +82,41 @@ func Start(tb testing.TB, opt Options) *Server {
 		wg.Wait()
 	})
 	return s
+}
+
+// session is one of the server in memory, which by itself takes a message whose connection ends in the middle for a whole one.
+type session struct{ imapserver.SessionIMAP4rev2 }
+
+func (s session) Append(folder string, r imap.LiteralReader, opt *imap.AppendOptions) (*imap.AppendData, error) {
+	return s.SessionIMAP4rev2.Append(folder, &whole{r, r.Size()}, opt)
+}
+
+// whole fails where a literal ends before its size.
+type whole struct {
+	imap.LiteralReader
+	left int64
+}
+
+func (w *whole) Read(p []byte) (int, error) {
+	n, err := w.LiteralReader.Read(p)
+	if w.left -= int64(n); w.left > 0 && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Ended waits until the server is done with all connections, which the other end must have closed.
+func (s *Server) Ended() { s.open.Wait() }
+
+// conn is a connection that the server has not closed yet.
+type conn struct {
+	net.Conn
+	ended func()
+}
+
+func (c *conn) Close() error {
+	defer c.ended()
+	return c.Conn.Close()
 }
 
 // Wrap has each further connection go through wrap, nil for none.
@@ -99,6 +136,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.server.open.Add(1)
+	c = &conn{c, sync.OnceFunc(l.server.open.Done)}
 	l.server.mu.Lock()
 	defer l.server.mu.Unlock()
 	if l.server.wrap != nil {
