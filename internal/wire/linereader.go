@@ -31,7 +31,8 @@ type LineReader struct {
 	BareLF bool
 
 	r    io.Reader
-	home []byte // the buffer kept for life
+	size int    // of home
+	home []byte // the buffer kept for life, but for Rest
 	buf  []byte // home, or a bigger one while a long line needs it
 	pos  int    // buf[pos:end] is read but not consumed
 	end  int
@@ -41,15 +42,29 @@ type LineReader struct {
 
 // NewLineReader returns a LineReader over r whose buffer has size octets, at least MinBuffer.
 func NewLineReader(r io.Reader, size int) *LineReader {
-	home := make([]byte, max(size, MinBuffer))
-	return &LineReader{r: r, home: home, buf: home}
+	l := &LineReader{r: r, size: max(size, MinBuffer)}
+	l.wake()
+	return l
 }
 
 // Reset makes l read from r and throws away what is buffered. It returns how many octets that were.
 func (l *LineReader) Reset(r io.Reader) (discarded int) {
 	discarded = l.end - l.pos
+	l.wake()
 	l.r, l.err, l.buf, l.pos, l.end, l.bare = r, nil, l.home, 0, 0, false
 	return discarded
+}
+
+// Rest gives the buffer up, which must be empty. ReadLine makes another one; nothing else may be called before it but
+// Buffered, HasLine and Reset.
+func (l *LineReader) Rest() { l.home, l.buf, l.pos, l.end = nil, nil, 0, 0 }
+
+// wake ends a Rest.
+func (l *LineReader) wake() {
+	if l.home == nil {
+		l.home = make([]byte, l.size)
+		l.buf = l.home
+	}
 }
 
 // Buffered returns the number of octets read but not consumed.
@@ -88,6 +103,7 @@ func (l *LineReader) lineEnd(b []byte, from int) (text, next int, ok bool) {
 //
 // io.EOF comes only between lines; a line cut off is io.ErrUnexpectedEOF and is never returned.
 func (l *LineReader) ReadLine(limit int) ([]byte, error) {
+	l.wake()
 	l.shrink()
 	seen := 0
 	for {

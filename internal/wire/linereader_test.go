@@ -160,3 +160,34 @@ func TestReadLineDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations for two lines", n)
 	}
 }
+
+// A LineReader that rests reads on as if it had not.
+func TestRest(t *testing.T) {
+	t.Parallel()
+	from, to := io.Pipe()
+	go func() {
+		for _, s := range []string{"first\r\n", "sec", "ond\r\nthird\r\n"} {
+			_, _ = io.WriteString(to, s)
+		}
+		_ = to.Close()
+	}()
+	l := NewLineReader(from, MinBuffer)
+	for _, want := range []string{"first", "second", "third"} {
+		if l.Buffered() == 0 {
+			l.Rest()
+			if l.HasLine() || l.Buffered() != 0 {
+				t.Error("something is buffered in a reader that rests")
+			}
+		}
+		if line, err := l.ReadLine(100); err != nil || string(line) != want {
+			t.Errorf("%q, %v, want %q", line, err, want)
+		}
+	}
+	l.Rest()
+	if n := l.Reset(strings.NewReader("fourth\r\n")); n != 0 {
+		t.Errorf("%d octets thrown away", n)
+	}
+	if line, err := l.ReadLine(100); err != nil || string(line) != "fourth" {
+		t.Errorf("%q, %v", line, err)
+	}
+}

@@ -42,8 +42,10 @@ type Conn struct {
 	given string // of a USER that was the command before this one
 	user  string // of the session, in s.perUser
 	drop  drop
-	bad   int // commands, see MaxBadCommands
-	fails int // sign-ins, see MaxFailedAuths
+	sock  *socket // if the session can sleep
+	slept bool    // there is something to read, or to be told, after a sleep
+	bad   int     // commands, see MaxBadCommands
+	fails int     // sign-ins, see MaxFailedAuths
 	sum   Summary
 
 	cert     *tls.Certificate // what we showed
@@ -61,6 +63,9 @@ func (s *Server) newConn(nc net.Conn, implicitTLS bool) *Conn {
 	c := &Conn{s: s, id: s.lastID.Add(1), nc: nc, implicitTLS: implicitTLS, started: time.Now()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	stream := direct(nc)
+	if sock, ok := stream.(*socket); ok && s.opt.IdleTimeout > 2*s.nap {
+		c.sock = sock
+	}
 	c.in = source{c: c, stream: stream}
 	c.out = sink{stream: stream, patience: patience{timeout: s.opt.WriteTimeout, queued: c.queued}}
 	c.r = wire.NewLineReader(&c.in, wire.MinBuffer)
@@ -143,12 +148,17 @@ func (c *Conn) cut() {
 
 // expect gives the other end at least d from now to send something, unless the server is shutting down.
 func (c *Conn) expect(d time.Duration) error {
+	return c.arm(func() (time.Time, bool) { return c.reading.extend(time.Now(), d) })
+}
+
+// arm sets the deadline for reading to what extend says, unless the server is shutting down.
+func (c *Conn) arm(extend func() (time.Time, bool)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.draining {
 		return end(ReasonShutdown, nil)
 	}
-	if at, ok := c.reading.extend(time.Now(), d); ok {
+	if at, ok := extend(); ok {
 		if err := c.nc.SetReadDeadline(at); err != nil {
 			return end(ReasonClosed, err)
 		}

@@ -15,6 +15,11 @@ func (l *deadline) extend(now time.Time, d time.Duration) (at time.Time, set boo
 	if d >= time.Minute {
 		late = d / lateness
 	}
+	return l.extendLate(now, d, late)
+}
+
+// extendLate is extend for a wait that may take so much longer.
+func (l *deadline) extendLate(now time.Time, d, late time.Duration) (at time.Time, set bool) {
 	if left := l.at.Sub(now); left >= d && left <= d+late {
 		return l.at, false
 	}

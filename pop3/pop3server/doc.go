@@ -17,6 +17,6 @@
 //   - No password is taken over a connection that anybody can read, unless Options.Cleartext allows it.
 //   - Lines, octets before sign-in, connections, failures and times are bounded; see Options.
 //
-// A Server and a Conn may be used by several goroutines. Each connection has one goroutine, which calls the backend and
-// the hooks.
+// A Server and a Conn may be used by several goroutines. Each connection has one goroutine at a time, which calls the backend
+// and the hooks; after a second without a command another one takes its place.
 package pop3server

@@ -25,6 +25,8 @@ type Server struct {
 	tls     *tls.Config // nil without TLS
 	prefix  string      // of connection ids
 	lastID  atomic.Uint64
+	nap     time.Duration
+	sleeps  func() // a test wants to know when a session sleeps
 	perAddr tally[netip.Prefix]
 	perUser tally[string]
 
@@ -48,6 +50,7 @@ func New(opt Options) *Server {
 	_, _ = rand.Read(prefix[:]) // never fails (crypto/rand)
 	s := &Server{
 		opt:       opt,
+		nap:       nap,
 		prefix:    hex.EncodeToString(prefix[:]),
 		stopped:   make(chan struct{}),
 		listeners: make(map[net.Listener]struct{}),
@@ -57,7 +60,7 @@ func New(opt Options) *Server {
 	return s
 }
 
-// Serve accepts connections for POP3 with STLS and serves each in its own goroutine. It returns ErrServerClosed after
+// Serve accepts connections for POP3 with STLS and serves each in a goroutine. It returns ErrServerClosed after
 // Shutdown or Close, else the listener's error. It closes the listener.
 func (s *Server) Serve(ln net.Listener) error { return s.serve(ln, false) }
 
@@ -93,7 +96,9 @@ func (s *Server) serveConn(nc net.Conn, implicitTLS bool) error {
 		return errors.New("pop3server: connection refused because of a limit")
 	}
 	c.peers = watchPeers(nil, s.opt.PeerTimeout)
-	c.run()
+	for c.run() {
+		c.sock.wait()
+	}
 	return nil
 }
 
@@ -155,13 +160,29 @@ func (s *Server) start(nc net.Conn, implicitTLS bool, peers *peerWatch) {
 		_ = nc.Close()
 		return
 	}
-	go func() {
-		defer s.finish()
-		if c := s.admit(nc, implicitTLS); c != nil {
+	go s.turn(func() *Conn {
+		c := s.admit(nc, implicitTLS)
+		if c != nil {
 			c.peers = peers
-			c.run()
+		}
+		return c
+	})
+}
+
+// turn runs the session that get returns, if any, until it sleeps or ends.
+func (s *Server) turn(get func() *Conn) {
+	var c *Conn
+	asleep := false
+	defer func() {
+		if asleep {
+			go c.sleep()
+		} else {
+			s.finish()
 		}
 	}()
+	if c = get(); c != nil {
+		asleep = c.run()
+	}
 }
 
 // begin counts one more goroutine that has a connection, unless the server is stopping.

@@ -14,11 +14,17 @@ import (
 	"github.com/postamt/postamt/sasl"
 )
 
-// run serves the connection to its end and puts everything back, also if a backend ends the goroutine.
-func (c *Conn) run() {
+// run serves the connection until it falls asleep, which it reports, or to its end. Then it puts everything back, also if a
+// backend ends the goroutine.
+func (c *Conn) run() (asleep bool) {
 	why := end(ReasonPanic, errNoEnd)
-	defer func() { c.ended(why) }()
+	defer func() {
+		if why != nil {
+			c.ended(why)
+		}
+	}()
 	why = c.session()
+	return why == nil
 }
 
 // ended puts everything back.
@@ -37,7 +43,7 @@ func (c *Conn) ended(why *endError) {
 	}
 }
 
-// session runs the protocol. A panic, of ours or of the backend, costs this connection and no other.
+// session runs the protocol. It returns nil when the session falls asleep. A panic, of ours or of the backend, costs this connection and no other.
 func (c *Conn) session() (why *endError) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -49,9 +55,15 @@ func (c *Conn) session() (why *endError) {
 			why = end(ReasonPanic, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	err := c.open()
+	var err error
+	if !c.slept {
+		err = c.open()
+	}
 	for err == nil {
 		err = c.next()
+	}
+	if err == errAsleep {
+		return nil
 	}
 	if !errors.As(err, &why) {
 		why = end(ReasonFault, err)
@@ -95,7 +107,10 @@ func (c *Conn) next() error {
 		// The initial response of AUTH may be longer than a command (RFC 5034 §4 forbids it, clients do it).
 		limit = max(limit, c.s.opt.SASLLineLimit)
 	}
-	line, err := c.readLine(limit)
+	line, err := c.readCommand(limit)
+	if err == errAsleep {
+		return err
+	}
 	if err != nil {
 		c.name = "" // as if the line had been a command
 		return c.settle(err)
@@ -146,7 +161,11 @@ func (c *Conn) readLine(limit int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	line, err := c.r.ReadLine(limit)
+	return c.lineRead(c.r.ReadLine(limit))
+}
+
+// lineRead tells what the end of ReadLine means.
+func (c *Conn) lineRead(line []byte, err error) ([]byte, error) {
 	switch {
 	case err == nil:
 		return line, nil

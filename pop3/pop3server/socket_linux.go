@@ -1,5 +1,3 @@
-//go:build !race
-
 package pop3server
 
 import (
@@ -30,8 +28,7 @@ func direct(nc net.Conn) net.Conn {
 		return nc
 	}
 	s := &socket{TCPConn: tcp, raw: raw}
-	s.in.init("read", syscall.SYS_READ)
-	s.out.init("write", syscall.SYS_WRITE)
+	s.in.try, s.out.try = s.in.once, s.out.once
 	return s
 }
 
@@ -43,12 +40,18 @@ func (s *socket) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s.in.p = p
-	n, err := s.in.end(s.raw.Read(s.in.try))
+	s.in.call, s.in.p = readSocket, p
+	n, err := s.in.end("read", s.raw.Read(s.in.try))
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// wait waits until there is something to read, be it an error, or the deadline for reading is over.
+func (s *socket) wait() {
+	s.in.call, s.in.p = peekSocket, nil
+	_, _ = s.in.end("peek", s.raw.Read(s.in.try)) // Read meets the error again
 }
 
 // Write implements net.Conn.
@@ -57,54 +60,46 @@ func (s *socket) Write(p []byte) (done int, err error) {
 		return s.TCPConn.Write(p)
 	}
 	for done < len(p) && err == nil {
-		s.out.p = p[done:]
+		s.out.call, s.out.p = writeSocket, p[done:]
 		var n int
-		n, err = s.out.end(s.raw.Write(s.out.try))
+		n, err = s.out.end("write", s.raw.Write(s.out.try))
 		done += n
 	}
 	return done, err
 }
 
-// A transfer is the reads or the writes of a socket, one at a time.
+// A transfer is a read or a write of a socket.
 type transfer struct {
-	name string
-	call uintptr
-	try  func(fd uintptr) bool // kept, so that it is not allocated for each
+	call func(fd uintptr, p []byte) (int, syscall.Errno)
+	try  func(fd uintptr) bool // once; kept, so that it is not allocated for each
 	p    []byte
 	n    int
 	err  syscall.Errno
 }
 
-func (t *transfer) init(name string, call uintptr) {
-	t.name, t.call, t.try = name, call, t.once
-}
-
 // once makes the system call. It returns false if the socket is not ready for it.
 func (t *transfer) once(fd uintptr) bool {
-	for {
-		n, _, errno := syscall.RawSyscall(t.call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(len(t.p)))
-		switch errno {
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
-		case 0:
-			t.n, t.err = int(n), 0
-			return true
-		default:
-			t.n, t.err = 0, errno
-			return true
-		}
+	t.err = syscall.EINTR
+	for t.err == syscall.EINTR {
+		t.n, t.err = t.call(fd, t.p)
 	}
+	return t.err != syscall.EAGAIN
 }
 
 // end returns how the call ended after waiting for the socket ended with err.
-func (t *transfer) end(err error) (int, error) {
+func (t *transfer) end(name string, err error) (int, error) {
 	t.p = nil
 	switch {
 	case err != nil:
 		return 0, err
 	case t.err != 0:
-		return 0, os.NewSyscallError(t.name, t.err)
+		return 0, os.NewSyscallError(name, t.err)
 	}
 	return t.n, nil
+}
+
+func peekSocket(fd uintptr, _ []byte) (int, syscall.Errno) {
+	var octet byte
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&octet)), 1, syscall.MSG_PEEK, 0, 0)
+	return int(n), errno
 }

@@ -1,0 +1,126 @@
+package pop3server_test
+
+import (
+	"crypto/tls"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/postamt/postamt/pop3/pop3server"
+)
+
+// sleeper is a server whose sessions sleep as soon as they wait, and a channel that tells when one does.
+func sleeper(t *testing.T, change func(*pop3server.Options)) (s *testServer, asleep <-chan struct{}) {
+	t.Helper()
+	s = start(t, change)
+	return s, s.SleepSoon()
+}
+
+// TestSleep: whatever a session waits for, sleep changes nothing of it.
+func TestSleep(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		s, asleep := sleeper(t, nil)
+		p := dial(t, s.tcp(t, secure))
+		if secure {
+			p = newPeer(t, p.startTLS(nil))
+		}
+		p.greeted()
+		<-asleep
+		p.cmd("USER "+user, "+OK ")
+		<-asleep
+		p.cmd("PASS "+password, "+OK ") // the name of USER still holds
+		<-asleep
+		p.cmd("DELE 2", "+OK ")
+		<-asleep
+		p.send("NO") // a part of a line wakes it, and it waits for the rest
+		runtime.Gosched()
+		p.cmd("OP", "+OK ")
+		<-asleep
+		p.send("STAT\r\nRETR 1\r\nUIDL\r\n") // several at once
+		p.want("+OK 2 ")
+		p.want("+OK ")
+		if got := p.lines(); len(got) != 5 {
+			t.Errorf("message 1 has the lines %q", got)
+		}
+		p.want("+OK ")
+		if got := p.lines(); len(got) != 2 {
+			t.Errorf("UIDL: %q", got)
+		}
+		<-asleep
+		p.quit()
+		if n := s.count(); n != 2 {
+			t.Errorf("%d messages left, want 2", n)
+		}
+	}
+}
+
+// TestSleepAndSTLS: a session that slept begins TLS, and sleeps on under it.
+func TestSleepAndSTLS(t *testing.T) {
+	t.Parallel()
+	s, asleep := sleeper(t, nil)
+	p := dial(t, s.tcp(t, false)).greeted()
+	<-asleep
+	p.cmd("STLS", "+OK ")
+	p = newPeer(t, p.startTLS(&tls.Config{InsecureSkipVerify: true}))
+	<-asleep
+	p.cmd("USER "+user, "+OK ")
+	<-asleep
+	p.cmd("PASS "+password, "+OK ")
+	<-asleep
+	p.quit()
+}
+
+// TestSleepEnds: whatever ends a session ends one that sleeps: its time, the client, Shutdown and Close. The maildrop is free
+// then, and no mark counts.
+func TestSleepEnds(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		end    func(s *testServer, p *peer)
+		reason pop3server.Reason
+	}{
+		"client":   {func(_ *testServer, p *peer) { _ = p.nc.Close() }, pop3server.ReasonClosed},
+		"shutdown": {func(s *testServer, p *peer) { _ = s.Shutdown(p.t.Context()) }, pop3server.ReasonShutdown},
+		"close":    {func(s *testServer, _ *peer) { _ = s.Close() }, pop3server.ReasonShutdown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan pop3server.Summary, 1)
+			s, asleep := sleeper(t, func(o *pop3server.Options) {
+				o.Hooks.ConnClose = func(_ *pop3server.Conn, sum pop3server.Summary) { ended <- sum }
+			})
+			p := dial(t, s.tcp(t, false)).greeted()
+			<-asleep
+			p.cmd("USER "+user, "+OK ")
+			<-asleep
+			p.cmd("PASS "+password, "+OK ")
+			<-asleep
+			p.cmd("DELE 1", "+OK ")
+			<-asleep
+			tt.end(s, p)
+			if sum := <-ended; sum.Reason != tt.reason || sum.Commands != 3 {
+				t.Errorf("ended with %q after %d commands, %v", sum.Reason, sum.Commands, sum.Err)
+			}
+			if n := s.count(); n != 3 {
+				t.Errorf("%d messages left, want 3", n)
+			}
+		})
+	}
+}
+
+// TestSleepTimeout: sleep counts as waiting.
+func TestSleepTimeout(t *testing.T) {
+	t.Parallel()
+	ended := make(chan pop3server.Summary, 1)
+	s := start(t, func(o *pop3server.Options) {
+		o.Hooks.ConnClose = func(_ *pop3server.Conn, sum pop3server.Summary) { ended <- sum }
+	})
+	asleep := s.SleepSoon()
+	s.ShortIdle(50 * time.Millisecond)
+	p := dial(t, s.tcp(t, false)).greeted()
+	<-asleep
+	p.closed() // without a word
+	if sum := <-ended; sum.Reason != pop3server.ReasonIdle {
+		t.Errorf("ended with %q, %v", sum.Reason, sum.Err)
+	}
+}
