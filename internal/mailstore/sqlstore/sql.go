@@ -12,7 +12,8 @@ const (
 		RETURNING next_seq, packed_to, tail_deleted, removed`
 	sqlDrop = `SELECT revision, next_seq, packed_to, tail_deleted, messages, octets, deleted_messages, deleted_octets, removed
 		FROM drops WHERE id = ?`
-	sqlSetDrop = `UPDATE drops SET revision = ?, packed_to = ?, tail_deleted = ?, messages = ?, octets = ?,
+	sqlRevision = `SELECT revision, removed FROM drops WHERE id = ?`
+	sqlSetDrop  = `UPDATE drops SET revision = ?, packed_to = ?, tail_deleted = ?, messages = ?, octets = ?,
 		deleted_messages = ?, deleted_octets = ? WHERE id = ?`
 	sqlSetNextSeq  = `UPDATE drops SET next_seq = ? WHERE id = ?`
 	sqlBumpDrop    = `UPDATE drops SET revision = revision + 1 WHERE id = ?`
