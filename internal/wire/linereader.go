@@ -38,6 +38,10 @@ type LineReader struct {
 	end  int
 	err  error // of the last Read, reported once the window is used up
 	bare bool  // the last line ended with a bare LF
+
+	// Of an over-long line that is being thrown away:
+	cr     bool // its last octet so far is a CR
+	thrown int  // octets so far; 0 if there is no such line
 }
 
 // NewLineReader returns a LineReader over r whose buffer has size octets, at least MinBuffer.
@@ -52,6 +56,7 @@ func (l *LineReader) Reset(r io.Reader) (discarded int) {
 	discarded = l.end - l.pos
 	l.wake()
 	l.r, l.err, l.buf, l.pos, l.end, l.bare = r, nil, l.home, 0, 0, false
+	l.cr, l.thrown = false, 0
 	return discarded
 }
 
@@ -101,10 +106,14 @@ func (l *LineReader) lineEnd(b []byte, from int) (text, next int, ok bool) {
 // ReadLine returns the next line without its end. limit is the longest line allowed, in octets with the line end; a
 // longer one is read to its end, thrown away and reported as ErrLineTooLong. The line is valid until the next call.
 //
-// io.EOF comes only between lines; a line cut off is io.ErrUnexpectedEOF and is never returned.
+// io.EOF comes only between lines; a line cut off is io.ErrUnexpectedEOF and is never returned. After another error of
+// Read, such as that of a deadline, the next call goes on where this one was.
 func (l *LineReader) ReadLine(limit int) ([]byte, error) {
 	l.wake()
 	l.shrink()
+	if l.thrown > 0 {
+		return nil, l.discardLine()
+	}
 	seen := 0
 	for {
 		win := l.buf[l.pos:l.end]
@@ -131,21 +140,21 @@ func (l *LineReader) ReadLine(limit int) ([]byte, error) {
 
 // discardLine throws away everything up to the next line end.
 func (l *LineReader) discardLine() error {
-	var cr bool
-	for n := 0; n <= MaxDiscard; {
+	for l.thrown <= MaxDiscard {
 		win := l.buf[l.pos:l.end]
-		if cr && len(win) > 0 && win[0] == '\n' {
-			l.pos++
-			return ErrLineTooLong
+		next, ok := 1, l.cr && len(win) > 0 && win[0] == '\n'
+		if !ok {
+			_, next, ok = l.lineEnd(win, 0)
 		}
-		if _, next, ok := l.lineEnd(win, 0); ok {
+		if ok {
 			l.pos += next
+			l.cr, l.thrown = false, 0
 			return ErrLineTooLong
 		}
 		if len(win) > 0 {
-			cr = win[len(win)-1] == '\r'
+			l.cr = win[len(win)-1] == '\r'
 		}
-		n += len(win)
+		l.thrown += len(win)
 		l.pos, l.end = 0, 0
 		if err := l.fill(0); err != nil {
 			if err == io.EOF {

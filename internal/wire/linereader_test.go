@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -67,6 +68,48 @@ func TestReadLine(t *testing.T) {
 
 // TestReadLineBoundPerRead reads commands of 255 octets and SASL lines of 12288 with one reader, and sees it return to
 // its small buffer.
+// TestReadLineAfterTimeout: a Read that fails for now, such as one at its deadline, costs nothing of a line, also not of one
+// that is being thrown away.
+func TestReadLineAfterTimeout(t *testing.T) {
+	t.Parallel()
+	in := "NOOP\r\n" + strings.Repeat("x\r\ry\n\n", 1000) + "\r\nQUIT\r\n"
+	l := NewLineReader(&hesitant{r: strings.NewReader(in)}, 0)
+	for _, want := range []string{"NOOP", "", "QUIT"} {
+		line, err := l.ReadLine(255)
+		for errors.Is(err, os.ErrDeadlineExceeded) {
+			if l.Buffered() == 0 {
+				l.Rest()
+			}
+			line, err = l.ReadLine(255)
+		}
+		if string(line) != want || want == "" && err != ErrLineTooLong || want != "" && err != nil {
+			t.Errorf("%q, %v, want %q", line, err, want)
+		}
+	}
+	// What was thrown away before counts.
+	l = NewLineReader(&hesitant{r: endless('x')}, 0)
+	_, err := l.ReadLine(255)
+	for errors.Is(err, os.ErrDeadlineExceeded) {
+		_, err = l.ReadLine(255)
+	}
+	if err != ErrEndlessLine {
+		t.Errorf("endless: %v", err)
+	}
+}
+
+// A hesitant reader fails for now each other time.
+type hesitant struct {
+	r     io.Reader
+	ready bool
+}
+
+func (h *hesitant) Read(p []byte) (int, error) {
+	if h.ready = !h.ready; h.ready {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return h.r.Read(p)
+}
+
 func TestReadLineBoundPerRead(t *testing.T) {
 	t.Parallel()
 	sasl := strings.Repeat("A", 12286)
