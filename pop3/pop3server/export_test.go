@@ -2,10 +2,10 @@ package pop3server
 
 import "time"
 
-// SleepSoon makes sessions sleep as soon as they wait. The channel tells when one does. It is called before the first one.
-func (s *Server) SleepSoon() <-chan struct{} {
+// SleepAfter sets how long sessions wait before they sleep. The channel tells when one does. It is called before the first one.
+func (s *Server) SleepAfter(nap time.Duration) <-chan struct{} {
 	asleep := make(chan struct{}, 16)
-	s.nap, s.sleeps = time.Microsecond, func() { asleep <- struct{}{} }
+	s.nap, s.sleeps = nap, func() { asleep <- struct{}{} }
 	return asleep
 }
 

@@ -43,7 +43,8 @@ func (c *Conn) ended(why *endError) {
 	}
 }
 
-// session runs the protocol. It returns nil when the session falls asleep. A panic, of ours or of the backend, costs this connection and no other.
+// session runs the protocol. It returns nil when the session falls asleep. A panic, of ours or of the backend, costs this
+// connection and no other.
 func (c *Conn) session() (why *endError) {
 	defer func() {
 		if p := recover(); p != nil {

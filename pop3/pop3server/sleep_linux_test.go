@@ -2,7 +2,11 @@ package pop3server_test
 
 import (
 	"crypto/tls"
+	"errors"
+	"net"
 	"runtime"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,7 +17,7 @@ import (
 func sleeper(t *testing.T, change func(*pop3server.Options)) (s *testServer, asleep <-chan struct{}) {
 	t.Helper()
 	s = start(t, change)
-	return s, s.SleepSoon()
+	return s, s.SleepAfter(time.Microsecond)
 }
 
 // TestSleep: whatever a session waits for, sleep changes nothing of it.
@@ -55,6 +59,19 @@ func TestSleep(t *testing.T) {
 	}
 }
 
+// TestSleepInLongLine: a line that is too long is one line, also if the session sleeps before all of it has come.
+func TestSleepInLongLine(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	asleep := s.SleepAfter(50 * time.Millisecond)
+	p := dial(t, s.tcp(t, false)).signedIn()
+	p.send(strings.Repeat("x", 1000))
+	<-asleep
+	p.cmd("DELE 1", "-ERR ")
+	p.cmd("STAT", "+OK 3 ")
+	p.quit()
+}
+
 // TestSleepAndSTLS: a session that slept begins TLS, and sleeps on under it.
 func TestSleepAndSTLS(t *testing.T) {
 	t.Parallel()
@@ -78,10 +95,12 @@ func TestSleepEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end    func(s *testServer, p *peer)
 		reason pop3server.Reason
+		err    error
 	}{
-		"client":   {func(_ *testServer, p *peer) { _ = p.nc.Close() }, pop3server.ReasonClosed},
-		"shutdown": {func(s *testServer, p *peer) { _ = s.Shutdown(p.t.Context()) }, pop3server.ReasonShutdown},
-		"close":    {func(s *testServer, _ *peer) { _ = s.Close() }, pop3server.ReasonShutdown},
+		"client":   {func(_ *testServer, p *peer) { _ = p.nc.Close() }, pop3server.ReasonClosed, nil},
+		"reset":    {func(_ *testServer, p *peer) { p.reset() }, pop3server.ReasonClosed, syscall.ECONNRESET},
+		"shutdown": {func(s *testServer, p *peer) { _ = s.Shutdown(p.t.Context()) }, pop3server.ReasonShutdown, nil},
+		"close":    {func(s *testServer, _ *peer) { _ = s.Close() }, pop3server.ReasonShutdown, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,13 +117,21 @@ func TestSleepEnds(t *testing.T) {
 			p.cmd("DELE 1", "+OK ")
 			<-asleep
 			tt.end(s, p)
-			if sum := <-ended; sum.Reason != tt.reason || sum.Commands != 3 {
+			if sum := <-ended; sum.Reason != tt.reason || sum.Commands != 3 || !errors.Is(sum.Err, tt.err) {
 				t.Errorf("ended with %q after %d commands, %v", sum.Reason, sum.Commands, sum.Err)
 			}
 			if n := s.count(); n != 3 {
 				t.Errorf("%d messages left, want 3", n)
 			}
 		})
+	}
+}
+
+// reset closes the connection with a reset.
+func (p *peer) reset() {
+	p.t.Helper()
+	if err := errors.Join(p.nc.(*net.TCPConn).SetLinger(0), p.nc.Close()); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
@@ -115,7 +142,7 @@ func TestSleepTimeout(t *testing.T) {
 	s := start(t, func(o *pop3server.Options) {
 		o.Hooks.ConnClose = func(_ *pop3server.Conn, sum pop3server.Summary) { ended <- sum }
 	})
-	asleep := s.SleepSoon()
+	asleep := s.SleepAfter(time.Microsecond)
 	s.ShortIdle(50 * time.Millisecond)
 	p := dial(t, s.tcp(t, false)).greeted()
 	<-asleep

@@ -50,8 +50,8 @@ func (s *socket) Read(p []byte) (int, error) {
 
 // wait waits until there is something to read, be it an error, or the deadline for reading is over.
 func (s *socket) wait() {
-	s.in.call, s.in.p = peekSocket, nil
-	_, _ = s.in.end("peek", s.raw.Read(s.in.try)) // Read meets the error again
+	s.in.call, s.in.p = pollSocket, nil
+	_, _ = s.in.end("ppoll", s.raw.Read(s.in.try)) // Read meets the error
 }
 
 // Write implements net.Conn.
@@ -98,8 +98,20 @@ func (t *transfer) end(name string, err error) (int, error) {
 	return t.n, nil
 }
 
-func peekSocket(fd uintptr, _ []byte) (int, syscall.Errno) {
-	var octet byte
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&octet)), 1, syscall.MSG_PEEK, 0, 0)
+// A pollfd is struct pollfd of <poll.h>.
+type pollfd struct {
+	fd              int32
+	events, revents int16
+}
+
+// pollSocket asks, without waiting, whether there is something to read. Peeking would take away the error of a connection that
+// broke, which a socket tells once.
+func pollSocket(fd uintptr, _ []byte) (int, syscall.Errno) {
+	ask := pollfd{fd: int32(fd), events: syscall.EPOLLIN} // the value of POLLIN
+	var atOnce syscall.Timespec
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&ask)), 1, uintptr(unsafe.Pointer(&atOnce)), 0, 0, 0)
+	if n == 0 {
+		errno = syscall.EAGAIN
+	}
 	return int(n), errno
 }
