@@ -66,8 +66,6 @@ func TestReadLine(t *testing.T) {
 	}
 }
 
-// TestReadLineBoundPerRead reads commands of 255 octets and SASL lines of 12288 with one reader, and sees it return to
-// its small buffer.
 // TestReadLineAfterTimeout: a Read that fails for now, such as one at its deadline, costs nothing of a line, also not of one
 // that is being thrown away.
 func TestReadLineAfterTimeout(t *testing.T) {
@@ -110,6 +108,8 @@ func (h *hesitant) Read(p []byte) (int, error) {
 	return h.r.Read(p)
 }
 
+// TestReadLineBoundPerRead reads commands of 255 octets and SASL lines of 12288 with one reader, and sees it return to
+// its small buffer.
 func TestReadLineBoundPerRead(t *testing.T) {
 	t.Parallel()
 	sasl := strings.Repeat("A", 12286)
