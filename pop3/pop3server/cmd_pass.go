@@ -21,7 +21,7 @@ func (c *Conn) doPass(arg []byte) error {
 		return errSyntax
 	}
 	ctx, cancel := c.backend()
-	defer cancel()
 	id, err := c.auth.Password(ctx, mechPass, "", user, string(arg))
+	cancel()
 	return c.signIn(mechPass, user, id, err)
 }

@@ -172,21 +172,20 @@ func (c *Conn) isDraining() bool {
 	return c.draining
 }
 
-// backend returns a context for one call of the backend. It is no child of c.ctx, which would keep what it needs to know
-// its children, 0.5 KiB, for as long as the session idles.
+// backend returns a context for one call of the backend, which ends when the connection is cut. There is one at a time. It
+// is no child of c.ctx: a context that ever had a child keeps 0.5 KiB for them, here for as long as the session idles.
 func (c *Conn) backend() (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithTimeout(context.Background(), c.s.opt.BackendTimeout)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	outer := c.calling
 	c.calling = stop
-	if c.ctx.Err() != nil {
+	if c.ctx.Err() != nil { // cut saw no call
 		stop()
 	}
 	return ctx, func() {
 		stop()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.calling = outer
+		c.calling = nil
 	}
 }
