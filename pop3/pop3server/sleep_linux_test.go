@@ -1,6 +1,7 @@
 package pop3server_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -127,6 +128,65 @@ func TestSleepEnds(t *testing.T) {
 	}
 }
 
+// TestSleepAndFaults: a backend that panics, or ends the goroutine, in a session that slept costs that session only, and the
+// server does not wait for it.
+func TestSleepAndFaults(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(){"panic": func() { panic("oh") }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan pop3server.Summary, 2)
+			b := &stub{list: sizes{1}, message: func(context.Context, int) (pop3server.Body, error) {
+				fault()
+				return pop3server.Body{}, nil
+			}}
+			s := b.server(t, func(o *pop3server.Options) {
+				o.Hooks.ConnClose = func(_ *pop3server.Conn, sum pop3server.Summary) { ended <- sum }
+			})
+			asleep := s.SleepAfter(time.Microsecond)
+			p := dial(t, s.tcp(t, false)).greeted()
+			<-asleep
+			p.cmd("USER u", "+OK ")
+			<-asleep
+			p.cmd("PASS p", "+OK ")
+			<-asleep
+			p.send("RETR 1\r\n")
+			p.closed()
+			if err := s.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if sum := <-ended; sum.Reason != pop3server.ReasonPanic || len(ended) > 0 {
+				t.Errorf("ended with %q, %v, and %d times more", sum.Reason, sum.Err, len(ended))
+			}
+			b.balanced(t)
+		})
+	}
+}
+
+// TestSleepInServeConn: ServeConn returns when the session has ended, not when it sleeps.
+func TestSleepInServeConn(t *testing.T) {
+	t.Parallel()
+	s, _ := sleeper(t, nil)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	p := dial(t, ln.Addr().String())
+	nc, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.ServeConn(nc) }()
+	p.signedIn()
+	p.cmd("DELE 1", "+OK ")
+	p.quit()
+	if err := <-served; err != nil || s.count() != 2 {
+		t.Errorf("%v, %d messages left", err, s.count())
+	}
+}
+
 // reset closes the connection with a reset.
 func (p *peer) reset() {
 	p.t.Helper()
@@ -146,7 +206,8 @@ func TestSleepTimeout(t *testing.T) {
 	s.ShortIdle(50 * time.Millisecond)
 	p := dial(t, s.tcp(t, false)).greeted()
 	<-asleep
-	p.closed() // without a word
+	p.send("NO") // a part of a line is no command
+	p.closed()   // without a word
 	if sum := <-ended; sum.Reason != pop3server.ReasonIdle {
 		t.Errorf("ended with %q, %v", sum.Reason, sum.Err)
 	}
