@@ -73,6 +73,56 @@ func TestSleepInLongLine(t *testing.T) {
 	p.quit()
 }
 
+// TestSleepInRecord: a session under TLS that sleeps with a part of a record takes it up again.
+func TestSleepInRecord(t *testing.T) {
+	t.Parallel()
+	for name, octets := range map[string]int{"header": 3, "body": 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, nil)
+			asleep := s.SleepAfter(50 * time.Millisecond)
+			raw := &broken{Conn: dial(t, s.tcp(t, true)).nc}
+			p := newPeer(t, raw)
+			p.startTLS(nil)
+			p.signedIn()
+			raw.first = octets
+			p.send("DELE 1\r\n")
+			<-asleep
+			raw.mend(t)
+			p.want("+OK ")
+			p.quit()
+			if n := s.count(); n != 2 {
+				t.Errorf("%d messages left, want 2", n)
+			}
+		})
+	}
+}
+
+// A broken connection keeps what is behind the first octets of a write.
+type broken struct {
+	net.Conn
+	first int // 0 is all
+	rest  []byte
+}
+
+func (b *broken) Write(p []byte) (int, error) {
+	if b.first == 0 {
+		return b.Conn.Write(p)
+	}
+	b.rest = append(b.rest, p[b.first:]...)
+	_, err := b.Conn.Write(p[:b.first])
+	return len(p), err
+}
+
+// mend sends the rest.
+func (b *broken) mend(t *testing.T) {
+	t.Helper()
+	if _, err := b.Conn.Write(b.rest); err != nil {
+		t.Fatal(err)
+	}
+	b.first, b.rest = 0, nil
+}
+
 // TestSleepAndSTLS: a session that slept begins TLS, and sleeps on under it.
 func TestSleepAndSTLS(t *testing.T) {
 	t.Parallel()
