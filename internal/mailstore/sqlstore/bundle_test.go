@@ -18,6 +18,7 @@ import (
 	"github.com/postamt/postamt/internal/catalog"
 	"github.com/postamt/postamt/internal/faultfs"
 	"github.com/postamt/postamt/internal/mailstore"
+	"github.com/postamt/postamt/internal/mailstore/storetest"
 )
 
 // A body that cannot be buried leaves the others of its batch alone: nobody would find them again.
@@ -224,20 +225,6 @@ func TestBundleWithWrongOctets(t *testing.T) {
 	})
 }
 
-// canPunch reports whether the room of a part of a file can be given back in a folder of bodies.
-func canPunch(t *testing.T, fsys body.FS, dir string) bool {
-	t.Helper()
-	name := filepath.Join(dir, "punched")
-	if err := errors.Join(os.WriteFile(name, []byte("1"), 0o600), fsys.Punch("punched", 0, 1)); err != nil {
-		t.Fatal(err)
-	}
-	octets, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return octets[0] == 0
-}
-
 // A delivery that is cancelled while its body is made durable together with others ends without a message, and its room
 // comes back.
 func TestBundleCancelled(t *testing.T) {
@@ -284,7 +271,7 @@ func TestBundleCancelled(t *testing.T) {
 		if err != nil || len(octets) != len("alone..first..cancelled..last..") {
 			t.Errorf("there are %q, %v", octets, err)
 		}
-		if bytes.Contains(octets, []byte("cancelled")) && canPunch(t, gate, dir+"/bodies") {
+		if bytes.Contains(octets, []byte("cancelled")) && storetest.CanPunch(t) {
 			t.Errorf("what was cancelled is still there: %q", octets)
 		}
 	})

@@ -153,7 +153,7 @@ func auditRoom(t tester, s mailstore.Store, c *clock, bodies string) {
 // auditHoles sees that after a sweep nothing of what bob deleted is on the disk, also where others share a file with it.
 func (b *base) auditHoles(t *testing.T, bodies string) {
 	t.Helper()
-	if !canPunch(t) {
+	if !CanPunch(t) {
 		t.Log("this file system cannot give back the room of a part of a file")
 		return
 	}
@@ -168,8 +168,8 @@ func (b *base) auditHoles(t *testing.T, bodies string) {
 	}
 }
 
-// canPunch reports whether the room of a part of a file can be given back here.
-func canPunch(t *testing.T) bool {
+// CanPunch reports whether the room of a part of a file can be given back here.
+func CanPunch(t *testing.T) bool {
 	t.Helper()
 	dir := t.TempDir()
 	fsys, err := body.Dir(dir)

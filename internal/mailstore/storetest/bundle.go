@@ -75,7 +75,7 @@ func testBundle(t *testing.T, f *fixture) {
 		sweep(1, 1)
 		has(alice, "zero\r\n", "alone\r\n", "three\r\n")
 		has(bob, "two\r\n", "three\r\n")
-		if b, err := watching.Body(t.Context(), one); canPunch(t) && !errors.Is(err, mailstore.ErrGone) {
+		if b, err := watching.Body(t.Context(), one); CanPunch(t) && !errors.Is(err, mailstore.ErrGone) {
 			t.Errorf("Body of a swept message: %v, want ErrGone", err)
 			if err == nil {
 				_ = b.R.Close()
